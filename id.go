@@ -1,0 +1,175 @@
+package ordinaut
+
+import (
+	"crypto/rand"
+	"database/sql/driver"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// kind marks what an [ID] identifies, so that no function takes one kind for another.
+type kind interface{ prefix() string }
+
+type (
+	namespaceKind struct{}
+	agentKind     struct{}
+	taskKind      struct{}
+	runKind       struct{}
+	eventKind     struct{}
+	approvalKind  struct{}
+	serverKind    struct{}
+)
+
+func (namespaceKind) prefix() string { return "ns" }
+func (agentKind) prefix() string     { return "agent" }
+func (taskKind) prefix() string      { return "task" }
+func (runKind) prefix() string       { return "run" }
+func (eventKind) prefix() string     { return "event" }
+func (approvalKind) prefix() string  { return "approval" }
+func (serverKind) prefix() string    { return "server" }
+
+// ID is a UUIDv7 (RFC 9562) of one kind of object. It is shown as the kind's prefix, an underscore
+// and 32 lower-case hex digits, for example task_0199e0c2b6d27cc19a5f0b7c5b1f3a52, and stored as uuid.
+type ID[K kind] [16]byte
+
+// Ids of the objects of the domain.
+type (
+	NamespaceID = ID[namespaceKind]
+	AgentID     = ID[agentKind]
+	TaskID      = ID[taskKind]
+	RunID       = ID[runKind]
+	EventID     = ID[eventKind]
+	ApprovalID  = ID[approvalKind]
+	ServerID    = ID[serverKind]
+)
+
+// NewID returns a fresh id of kind K. Ids made later sort after earlier ones, to the millisecond.
+func NewID[K kind]() ID[K] { return newIDAt[K](time.Now()) }
+
+func newIDAt[K kind](t time.Time) ID[K] {
+	var id ID[K]
+	rand.Read(id[6:]) //nolint:errcheck // never fails, by its documentation
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
+	copy(id[:6], ms[2:])
+	id[6] = id[6]&0x0f | 0x70
+	id[8] = id[8]&0x3f | 0x80
+	return id
+}
+
+// NewTaskID returns a fresh task id.
+func NewTaskID() TaskID { return NewID[taskKind]() }
+
+// NewRunID returns a fresh run id.
+func NewRunID() RunID { return NewID[runKind]() }
+
+// NewEventID returns a fresh event id.
+func NewEventID() EventID { return NewID[eventKind]() }
+
+// NewAgentID returns a fresh agent id.
+func NewAgentID() AgentID { return NewID[agentKind]() }
+
+// NewNamespaceID returns a fresh namespace id.
+func NewNamespaceID() NamespaceID { return NewID[namespaceKind]() }
+
+// NewServerID returns a fresh server id.
+func NewServerID() ServerID { return NewID[serverKind]() }
+
+// String returns the prefixed form.
+func (id ID[K]) String() string {
+	var k K
+	return k.prefix() + "_" + hex.EncodeToString(id[:])
+}
+
+// IsZero reports whether the id is unset.
+func (id ID[K]) IsZero() bool { return id == ID[K]{} }
+
+// Time returns the millisecond at which the id was made, in UTC.
+func (id ID[K]) Time() time.Time {
+	var ms [8]byte
+	copy(ms[2:], id[:6])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))).UTC()
+}
+
+// MarshalText returns the prefixed form; an unset id is empty.
+func (id ID[K]) MarshalText() ([]byte, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	return []byte(id.String()), nil
+}
+
+// UnmarshalText parses the prefixed form; empty text gives the unset id.
+func (id *ID[K]) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*id = ID[K]{}
+		return nil
+	}
+	parsed, err := ParseID[K](string(text))
+	if err != nil {
+		return err
+	}
+	*id = parsed
+	return nil
+}
+
+// ParseID parses the prefixed form of an id of kind K. It returns an invalid_argument [Error] that
+// names the expected prefix.
+func ParseID[K kind](s string) (ID[K], error) {
+	var k K
+	var id ID[K]
+	digits, found := strings.CutPrefix(s, k.prefix()+"_")
+	if !found || len(digits) != 32 {
+		return id, Errorf(CodeInvalidArgument, "want an id of the form %s_ and 32 hex digits", k.prefix())
+	}
+	if _, err := hex.Decode(id[:], []byte(digits)); err != nil {
+		return ID[K]{}, Errorf(CodeInvalidArgument, "want an id of the form %s_ and 32 hex digits", k.prefix())
+	}
+	return id, nil
+}
+
+// ParseTaskID parses a task id.
+func ParseTaskID(s string) (TaskID, error) { return ParseID[taskKind](s) }
+
+// ParseRunID parses a run id.
+func ParseRunID(s string) (RunID, error) { return ParseID[runKind](s) }
+
+// Value implements [driver.Valuer]: the uuid's text, or NULL for the unset id.
+func (id ID[K]) Value() (driver.Value, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	return id.uuid(), nil
+}
+
+// Scan implements [database/sql.Scanner] for a uuid column; NULL gives the unset id.
+func (id *ID[K]) Scan(src any) error {
+	switch v := src.(type) {
+	case nil:
+		*id = ID[K]{}
+		return nil
+	case string:
+		b, err := hex.DecodeString(strings.ReplaceAll(v, "-", ""))
+		if err != nil || len(b) != 16 {
+			return fmt.Errorf("scan id: %q is no uuid", v)
+		}
+		copy(id[:], b)
+		return nil
+	case []byte:
+		if len(v) == 16 {
+			copy(id[:], v)
+			return nil
+		}
+		return id.Scan(string(v))
+	default:
+		return fmt.Errorf("scan id: unexpected type %T", src)
+	}
+}
+
+func (id ID[K]) uuid() string {
+	h := hex.EncodeToString(id[:])
+	return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
+}
