@@ -1,0 +1,59 @@
+package ordinaut
+
+// Reason says why an occurrence did not become a run, or why a run did not succeed. The list is
+// closed; ledger rows, runs, steps, events, metrics and explanations use the same words.
+type Reason string
+
+// Reasons of occurrences that did not become a run of their own.
+const (
+	ReasonOverlap       Reason = "overlap"         // the task's previous run was still live and its policy is skip
+	ReasonCaughtUp      Reason = "caught_up"       // several were due at once and the latest stood in for them
+	ReasonTooLate       Reason = "too_late"        // later than max_lateness when the scheduler got to it
+	ReasonSchedulerDown Reason = "scheduler_down"  // no scheduler was running when it was due and catch_up is none
+	ReasonPaused        Reason = "paused"          // the task was paused when it was due
+	ReasonDSTGapShifted Reason = "dst_gap_shifted" // started, at the end of a clock change that swallowed its local time
+)
+
+// Reasons of runs and steps that did not succeed.
+const (
+	ReasonStepFailed        Reason = "step_failed"        // a step failed; the step holds the particulars
+	ReasonStepTimedOut      Reason = "step_timed_out"     // a step passed its timeout_seconds
+	ReasonRunTimedOut       Reason = "run_timed_out"      // the run passed its timeout_seconds
+	ReasonExpectationFailed Reason = "expectation_failed" // a step's expect was not met by its output
+	ReasonTemplateError     Reason = "template_error"     // an expression was wrong or a value it needs is missing
+	ReasonInputInvalid      Reason = "input_invalid"      // the rendered input does not fit the action's schema
+	ReasonOutputInvalid     Reason = "output_invalid"     // the answer does not fit the action's output schema
+	ReasonUnknownAction     Reason = "unknown_action"     // no such action or server is registered
+	ReasonActionFailed      Reason = "action_failed"      // the action answered with an error
+	ReasonPermissionDenied  Reason = "permission_denied"  // the other side refused the credential, or a rule of ours the call
+	ReasonServerUnavailable Reason = "server_unavailable" // the downstream server or host could not be reached
+	ReasonRateLimited       Reason = "rate_limited"       // the other side asked to wait, longer than retries allow
+	ReasonCanceled          Reason = "canceled"           // somebody called cancel_run
+	ReasonWorkerCrashed     Reason = "worker_crashed"     // its worker died under it too often
+	ReasonTaskDeleted       Reason = "task_deleted"       // its task was deleted while it waited
+	ReasonConditionFalse    Reason = "condition_false"    // a step's if was false, so the step was skipped
+	ReasonInternal          Reason = "internal"           // our fault; the log has the details
+)
+
+// Reasons lists every [Reason], in the order of documentation.
+func Reasons() []Reason {
+	return []Reason{
+		ReasonOverlap, ReasonCaughtUp, ReasonTooLate, ReasonSchedulerDown, ReasonPaused, ReasonDSTGapShifted,
+		ReasonStepFailed, ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
+		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
+		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,
+		ReasonConditionFalse, ReasonInternal,
+	}
+}
+
+// Retryable reports whether a failure with this reason may pass when the same thing is tried again.
+// Faults of the definition (templates, schemas, policy) and refusals never do.
+func (r Reason) Retryable() bool {
+	switch r {
+	case ReasonActionFailed, ReasonServerUnavailable, ReasonRateLimited, ReasonStepTimedOut,
+		ReasonExpectationFailed, ReasonWorkerCrashed, ReasonInternal:
+		return true
+	default:
+		return false
+	}
+}

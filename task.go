@@ -1,0 +1,113 @@
+package ordinaut
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// TaskState says whether a task's schedule is obeyed.
+type TaskState string
+
+// States of tasks.
+const (
+	TaskActive   TaskState = "active"
+	TaskPaused   TaskState = "paused"   // by pause_task, with a note
+	TaskFinished TaskState = "finished" // its schedule has no further occurrence; run_now still works
+	TaskDeleted  TaskState = "deleted"  // kept for its history, shown to nobody
+)
+
+// TaskSpec is a task's definition: what a version of it keeps. A run keeps the version it ran.
+type TaskSpec struct {
+	Title       string   `json:"title"`
+	Description string   `json:"description,omitempty"`
+	Schedule    Schedule `json:"schedule"`
+	// Params are values that templates reach as params; run_now may override them key by key.
+	Params   map[string]any `json:"params,omitempty"`
+	Pipeline []Step         `json:"pipeline"`
+	// Priority orders queued runs: 1 goes first, 9 last; 5 is the default. A step of priority is
+	// worth ten seconds of waiting, so nothing starves.
+	Priority int `json:"priority"`
+	// TimeoutSeconds bounds a run from its first start to its end, waits included. Default 900.
+	TimeoutSeconds int `json:"timeout_seconds"`
+	// Retry is how often a failed run is tried again, from its failed step on.
+	Retry *Retry `json:"retry,omitempty"`
+}
+
+// Task is a task as it stands now.
+type Task struct {
+	NamespaceID NamespaceID `json:"-" db:"namespace_id"`
+	ID          TaskID      `json:"id" db:"id"`
+	OwnerID     AgentID     `json:"owner_id" db:"owner_id"`
+	Version     int         `json:"version" db:"version"`
+	State       TaskState   `json:"state" db:"state"`
+	Note        string      `json:"note,omitempty" db:"note"`
+	Spec        TaskSpec    `json:"spec" db:"spec"`
+	// NextAt is the next nominal time, UTC; nil when there is none or the task is paused.
+	NextAt    *time.Time `json:"next_at,omitempty" db:"next_at"`
+	CreatedAt time.Time  `json:"created_at" db:"created_at"`
+	UpdatedAt time.Time  `json:"updated_at" db:"updated_at"`
+}
+
+// Backoff names how the delay between attempts grows.
+type Backoff string
+
+// Back-off strategies.
+const (
+	BackoffExponentialJitter Backoff = "exponential_jitter" // initial · 2ⁿ, capped, then a random share of it between half and all; the default
+	BackoffLinear            Backoff = "linear"             // initial · n, capped
+	BackoffFixed             Backoff = "fixed"              // initial
+)
+
+// Backoffs lists every [Backoff].
+func Backoffs() []Backoff { return []Backoff{BackoffExponentialJitter, BackoffLinear, BackoffFixed} }
+
+// Retry says how often something is tried and how long to wait in between.
+type Retry struct {
+	// MaxAttempts counts the first try too; 1 means no retry.
+	MaxAttempts int     `json:"max_attempts"`
+	Backoff     Backoff `json:"backoff,omitempty"`
+	// InitialSeconds is the delay before the first retry. Default 1.
+	InitialSeconds float64 `json:"initial_seconds,omitempty"`
+	// MaxSeconds caps the delay. Default 300.
+	MaxSeconds float64 `json:"max_seconds,omitempty"`
+}
+
+// OnError says what a failed step does to its run.
+type OnError string
+
+// Policies for a failed step.
+const (
+	OnErrorFail     OnError = "fail"     // the run fails; the default
+	OnErrorContinue OnError = "continue" // the failure is recorded and the next step starts
+)
+
+// Step is one element of a pipeline.
+type Step struct {
+	ID   string `json:"id"`
+	Uses string `json:"uses"`
+	// With is the action's input; strings in it may hold ${…} expressions.
+	With map[string]any `json:"with,omitempty"`
+	// If is an expression; the step is skipped when it is false or null.
+	If string `json:"if,omitempty"`
+	// SaveAs is the name under steps by which later steps reach the output. Default: ID.
+	SaveAs string `json:"save_as,omitempty"`
+	// TimeoutSeconds bounds one try of the step. Default 60.
+	TimeoutSeconds float64 `json:"timeout_seconds,omitempty"`
+	Retry          *Retry  `json:"retry,omitempty"`
+	OnError        OnError `json:"on_error,omitempty"`
+	// Expect is an expression over the output that must be true, else the step fails.
+	Expect string `json:"expect,omitempty"`
+}
+
+// Action is something a step can use: built in, or a tool of a downstream server.
+type Action struct {
+	// Name is what uses names: http.request, or <server>.<tool>.
+	Name         string          `json:"name" db:"name"`
+	Title        string          `json:"title,omitempty" db:"title"`
+	Description  string          `json:"description" db:"description"`
+	InputSchema  json.RawMessage `json:"input_schema,omitempty" db:"input_schema"`
+	OutputSchema json.RawMessage `json:"output_schema,omitempty" db:"output_schema"`
+	ReadOnly     bool            `json:"read_only" db:"read_only"`
+	Idempotent   bool            `json:"idempotent" db:"idempotent"`
+	Destructive  bool            `json:"destructive" db:"destructive"`
+}
