@@ -20,6 +20,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# One target at a time: they share the generated files and two cores.
+.NOTPARALLEL:
 
 ifeq ($(shell command -v $(GO) 2>/dev/null),)
 $(error Go is missing: install it from https://go.dev/dl/ and put it in PATH)
