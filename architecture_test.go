@@ -21,11 +21,12 @@ var arrows = map[string][]string{
 	"store/stream":   {domain},
 	"store/embedded": {domain},
 	"executor":       {domain, "pipeline", "schemas"},
-	"mcp":            {domain, "store", "store/stream", "scheduler", "pipeline", "schemas"},
+	"mcp":            {domain, "mcp/front", "store", "store/stream", "scheduler", "pipeline", "schemas"},
+	"mcp/front":      {domain},
 	"examples":       {},
 	"cmd": {
 		domain, "schemas", "migrations", "pipeline", "scheduler", "store", "store/stream",
-		"store/embedded", "executor", "mcp", "examples",
+		"store/embedded", "executor", "mcp", "mcp/front", "examples",
 	},
 }
 
@@ -49,6 +50,7 @@ var drivers = []struct {
 	{"github.com/mark3labs/mcp-go", []string{"mcp", "executor", "cmd", "examples"}, true},
 	{"github.com/spf13/cobra", []string{"cmd"}, false},
 	{"github.com/caarlos0/env", []string{"cmd"}, false},
+	{"github.com/goccy/go-yaml", []string{"cmd"}, true},
 	{"github.com/lmittmann/tint", []string{"cmd"}, false},
 	{"flag", []string{"cmd", "examples"}, true},
 }
@@ -83,7 +85,7 @@ func TestArchitectureReportsPlantedFaults(t *testing.T) {
 		{"executor/a_test.go", `package executor_test; import "github.com/ordinaut/ordinaut/store"`, ""},
 		{"executor/a.go", `package executor; import "github.com/ordinaut/ordinaut/pipeline"`, ""},
 		{"scheduler/a.go", `package scheduler; import "github.com/ordinaut/ordinaut/cmd/ordinaut"`, "scheduler may not import cmd"},
-		{"mcp/front/a.go", `package front; import "github.com/ordinaut/ordinaut/executor"`, "mcp may not import executor"},
+		{"mcp/front/a.go", `package front; import "github.com/ordinaut/ordinaut/executor"`, "mcp/front may not import executor"},
 		{"mcp/a.go", `package mcp; import "github.com/ordinaut/ordinaut/store/embedded"`, "mcp may not import store/embedded"},
 		{"store/a.go", `package store; import "github.com/ordinaut/ordinaut/store/storetest"`, "which is for tests"},
 		{"store/storetest/a.go", `package storetest; import "github.com/ordinaut/ordinaut/store/embedded"`, ""},

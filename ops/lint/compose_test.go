@@ -101,9 +101,8 @@ func TestComposePublishesOnlyTheAPI(t *testing.T) {
 			}
 		}
 	}
-	api := p.Services["api"]
-	if !strings.HasSuffix(env(api, "ORDINAUT_ADDR"), ":8080") || env(api, "ORDINAUT_ALLOWED_HOSTS") == "" {
-		t.Error("api must listen on the published port and name the hosts it answers for")
+	if !strings.HasSuffix(env(p.Services["api"], "ORDINAUT_ADDR"), ":8080") {
+		t.Error("api must listen on the published port")
 	}
 }
 
