@@ -68,7 +68,7 @@ check: check-modules check-fmt vet lint check-generated architecture docs-check 
 
 .PHONY: fuzz
 fuzz: servers ## every fuzz target for FUZZTIME (10s)
-	@grep -rE '^func Fuzz' --include='*_test.go' . | \
+	@{ grep -rE '^func Fuzz' --include='*_test.go' . || echo 'there is no fuzz target' >&2; } | \
 	sed -E 's#^(.*)/[^/]+_test\.go:func (Fuzz[A-Za-z0-9_]*).*#\1 \2#' | sort | \
 	while read -r dir name; do \
 		(set -x; $(GO) test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) "$$dir"); \
