@@ -1,0 +1,199 @@
+// Package scheduler decides when: it reads schedules, computes their occurrences, and turns the due
+// ones into runs through a store.
+//
+// [Parse] checks a schedule that somebody wrote, [Compile] takes one that was checked before; both
+// give a [Plan], which answers what comes next. A [Decider] applies the overlap and catch-up
+// policies, and [Scheduler] is the loop that does so as time passes.
+package scheduler
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// horizonYears bounds every search for an occurrence. A rule that stays silent that long has none.
+const horizonYears = 40
+
+// DST says what a change of the clocks did to an occurrence.
+type DST string
+
+// Flags of occurrences near a change of the clocks.
+const (
+	DSTNone       DST = ""
+	DSTGapShifted DST = "gap_shifted" // its local time does not exist that day; it is due at the end of the gap
+	DSTFirstPass  DST = "first_pass"  // its local time occurs twice that day; this is the first
+	DSTSecondPass DST = "second_pass" // its local time occurs twice that day; this is the second
+)
+
+// Fire is one occurrence as a person wants to see it.
+type Fire struct {
+	UTC   time.Time
+	Local time.Time // the same instant, in the schedule's zone
+	DST   DST
+}
+
+// rule is one kind of schedule, without its window. Occurrences are strictly increasing.
+type rule interface {
+	// next returns the first occurrence strictly later than after.
+	next(after time.Time) (time.Time, bool)
+	// count returns how many occurrences are later than after and not later than through.
+	count(after, through time.Time) int
+	// flag tells what the clocks did to the occurrence at.
+	flag(at time.Time) DST
+	// words describes the rule in English, without its window.
+	words() string
+}
+
+// Plan is a compiled schedule. It is safe for concurrent use.
+type Plan struct {
+	rule   rule
+	zone   *time.Location
+	starts time.Time // zero: no lower bound
+	ends   time.Time // zero: no upper bound
+	last   atomic.Pointer[answer]
+}
+
+// answer remembers the latest question to a plan: tasks that share a schedule ask it in the same tick.
+type answer struct {
+	after, next time.Time
+	ok          bool
+}
+
+// Compile makes a plan of a stored schedule. Unlike [Parse] it does not mind that the schedule is
+// exhausted. It returns an invalid_argument [ordinaut.Error] for what it cannot read.
+func Compile(s ordinaut.Schedule) (*Plan, error) { return compile(s, nil) }
+
+func compile(s ordinaut.Schedule, known *zones) (*Plan, error) {
+	zone, err := known.load(s.Timezone)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{zone: zone}
+	if s.StartsAt != nil {
+		p.starts = s.StartsAt.UTC()
+	}
+	if s.EndsAt != nil {
+		p.ends = s.EndsAt.UTC()
+	}
+	if p.rule, err = compileRule(s, zone, p.starts); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+func compileRule(s ordinaut.Schedule, zone *time.Location, starts time.Time) (rule, error) {
+	switch s.Kind {
+	case ordinaut.ScheduleCron:
+		return compileCron(s.Expr, zone)
+	case ordinaut.ScheduleInterval:
+		return compileInterval(s.Expr, starts)
+	case ordinaut.ScheduleOnce:
+		return compileOnce(s.Expr, zone)
+	case ordinaut.ScheduleManual:
+		return compileManual(s.Expr)
+	default:
+		return nil, unknownKind(s.Kind)
+	}
+}
+
+// Next returns the first occurrence strictly later than after, in UTC, or false when there is none
+// within 40 years or before the schedule ends.
+func (p *Plan) Next(after time.Time) (time.Time, bool) {
+	if a := p.last.Load(); a != nil && a.after.Equal(after) {
+		return a.next, a.ok
+	}
+	next, ok := p.next(after)
+	p.last.Store(&answer{after: after, next: next, ok: ok})
+	return next, ok
+}
+
+func (p *Plan) next(after time.Time) (time.Time, bool) {
+	if !p.starts.IsZero() && after.Before(p.starts) {
+		after = p.starts.Add(-1) // the start itself may be an occurrence
+	}
+	next, ok := p.rule.next(after)
+	if !ok || (!p.ends.IsZero() && !next.Before(p.ends)) {
+		return time.Time{}, false
+	}
+	return next.UTC(), true
+}
+
+// First returns the nominal time with which a schedule that is created or changed at now begins. It
+// is Next(now), except that a once whose instant has just passed begins with that instant: it is
+// late, and max_lateness decides.
+func (p *Plan) First(now time.Time) (time.Time, bool) {
+	if o, isOnce := p.rule.(once); isOnce {
+		return p.Next(o.at.Add(-1))
+	}
+	return p.Next(now)
+}
+
+// Preview returns the first n occurrences strictly later than after; fewer when there are no more.
+func (p *Plan) Preview(after time.Time, n int) []Fire {
+	var fires []Fire
+	for len(fires) < n {
+		next, ok := p.Next(after)
+		if !ok {
+			return fires
+		}
+		fires = append(fires, Fire{UTC: next, Local: next.In(p.zone), DST: p.rule.flag(next)})
+		after = next
+	}
+	return fires
+}
+
+// latest returns the last occurrence not later than now and the one before it, given that first is
+// an occurrence and not later than now. Steps back double until they meet an occurrence, then the
+// stretch is halved, so that a long outage costs as little as a short one.
+func (p *Plan) latest(first, now time.Time) (last, before time.Time) {
+	last = p.lastIn(first, now)
+	if !last.After(first) {
+		return first, first
+	}
+	return last, p.lastIn(first, last.Add(-1))
+}
+
+func (p *Plan) lastIn(first, now time.Time) time.Time {
+	last, ok := p.next(first)
+	if !ok || last.After(now) {
+		return first
+	}
+	low, high := last, now // low is an occurrence; nothing lies in (high, now]
+	for step := last.Sub(first); now.Sub(low) > step; step *= 2 {
+		probe := now.Add(-step)
+		if at, ok := p.next(probe); ok && !at.After(now) {
+			low = at
+			break
+		}
+		high = probe
+	}
+	for {
+		at, ok := p.next(low)
+		if !ok || at.After(high) {
+			return low
+		}
+		low = at
+		middle := low.Add(high.Sub(low) / 2)
+		if at, ok := p.next(middle); ok && !at.After(high) {
+			low = at
+		} else {
+			high = middle
+		}
+	}
+}
+
+// count returns how many occurrences are later than after and not later than through.
+func (p *Plan) count(after, through time.Time) int {
+	if !p.starts.IsZero() && after.Before(p.starts) {
+		after = p.starts.Add(-1)
+	}
+	if !p.ends.IsZero() && !through.Before(p.ends) {
+		through = p.ends.Add(-1)
+	}
+	if !through.After(after) {
+		return 0
+	}
+	return p.rule.count(after, through)
+}

@@ -1,0 +1,180 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+const (
+	defaultPoll  = time.Second
+	defaultBatch = 1000
+	defaultPlans = 4096
+	minBackOff   = 100 * time.Millisecond
+	maxBackOff   = 5 * time.Second
+	// contended is the pause when something is due but another scheduler holds it.
+	contended = 5 * time.Millisecond
+)
+
+// TickResult is what one tick did.
+type TickResult struct {
+	// Due counts the tasks that were due, Runs the runs made for them.
+	Due, Runs int
+	// Next is how long until the earliest due time that is left, by the database's clock; 0 when one
+	// is due already.
+	Next time.Duration
+}
+
+// TickFunc takes up to limit due tasks that no other scheduler holds, lets decide give each its fate,
+// and writes occurrences, runs and next times in one transaction. A due task that decide leaves out
+// stays as it is. decide may be called again when the transaction is.
+type TickFunc func(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (TickResult, error)
+
+// Config is what [New] needs. Tick is required.
+type Config struct {
+	Tick TickFunc
+	// Wake is poked when a due time has changed; nil leaves it to Poll.
+	Wake <-chan struct{}
+	// Poll is the longest sleep, give or take a quarter. Default 1 s.
+	Poll time.Duration
+	// Batch is the most tasks of one tick. Default 1000.
+	Batch int
+	// Log receives warnings; nil discards them.
+	Log *slog.Logger
+	// Registerer receives the metrics; nil keeps them to ourselves.
+	Registerer prometheus.Registerer
+}
+
+// Scheduler turns due schedules into runs. Any number of them may share one database.
+type Scheduler struct {
+	cfg     Config
+	decider *Decider
+	metrics *metrics
+	// warned holds the tasks already complained about; only used by Run's goroutine.
+	warned map[ordinaut.TaskID]struct{}
+}
+
+// New returns a scheduler. It returns an error when the config lacks something or a metric's name is
+// taken.
+func New(cfg Config) (*Scheduler, error) {
+	if cfg.Tick == nil {
+		return nil, errors.New("scheduler: Config.Tick is required")
+	}
+	cfg.Poll = cmp.Or(cfg.Poll, defaultPoll)
+	cfg.Batch = cmp.Or(cfg.Batch, defaultBatch)
+	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
+	if cfg.Poll < 0 || cfg.Batch < 0 {
+		return nil, errors.New("scheduler: Config.Poll and Config.Batch must not be negative")
+	}
+	m, err := newMetrics(cfg.Registerer)
+	if err != nil {
+		return nil, fmt.Errorf("scheduler metrics: %w", err)
+	}
+	return &Scheduler{
+		cfg: cfg, metrics: m, decider: NewDecider(defaultPlans), warned: map[ordinaut.TaskID]struct{}{},
+	}, nil
+}
+
+// Run ticks until ctx ends and then returns nil. Errors of the store are logged and tried again, less
+// and less often while they last.
+func (s *Scheduler) Run(ctx context.Context) error {
+	failures := 0
+	for ctx.Err() == nil {
+		pause, err := s.tickAll(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			failures++
+			pause = backOff(failures)
+			s.cfg.Log.WarnContext(ctx, "tick failed, will be retried", "failures", failures, "pause", pause, "err", err)
+			// Wake-ups do not cut a back-off short: a store that is down gets no flood of them.
+			sleep(ctx, pause, nil)
+		default:
+			failures = 0
+			sleep(ctx, pause, s.cfg.Wake)
+		}
+	}
+	return nil
+}
+
+// tickAll ticks until nothing is due and returns how long nothing will be.
+func (s *Scheduler) tickAll(ctx context.Context) (time.Duration, error) {
+	for {
+		done, result, err := s.tick(ctx)
+		if err != nil {
+			return 0, err
+		}
+		poll := jitter(s.cfg.Poll)
+		switch {
+		case ctx.Err() != nil:
+			return 0, nil
+		case result.Next > 0:
+			return min(result.Next, poll), nil
+		case result.Due > 0 && done == 0:
+			return poll, nil // all that is due is for another version of the program
+		case result.Due == 0:
+			return contended, nil
+		}
+	}
+}
+
+// tick does one tick and counts what it decided, once that is committed.
+func (s *Scheduler) tick(ctx context.Context) (decided int, result TickResult, err error) {
+	started := time.Now()
+	var decisions []ordinaut.Decision
+	var undecided []Undecided
+	result, err = s.cfg.Tick(ctx, s.cfg.Batch, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
+		decisions, undecided = s.decider.Decide(now, due)
+		return decisions
+	})
+	if err != nil {
+		return 0, result, err
+	}
+	s.complain(ctx, undecided)
+	if result.Due > 0 {
+		s.metrics.batch.Observe(time.Since(started).Seconds())
+		s.metrics.observe(decisions)
+		s.cfg.Log.DebugContext(ctx, "tick ended", "due", result.Due, "runs", result.Runs, "took", time.Since(started))
+	}
+	return len(decisions), result, nil
+}
+
+// complain warns of each task that cannot be read, once.
+func (s *Scheduler) complain(ctx context.Context, undecided []Undecided) {
+	for _, u := range undecided {
+		if _, before := s.warned[u.TaskID]; before || len(s.warned) > defaultPlans {
+			continue
+		}
+		s.warned[u.TaskID] = struct{}{}
+		s.cfg.Log.ErrorContext(ctx, "schedule could not be read, its task was left alone", "task_id", u.TaskID.String(), "err", u.Err)
+	}
+}
+
+// sleep waits for d, for a poke of wake or for the end of ctx.
+func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-wake:
+	case <-timer.C:
+	}
+}
+
+// backOff doubles from a tenth of a second to five, less up to half so that processes spread out.
+func backOff(failures int) time.Duration {
+	full := min(minBackOff<<min(failures-1, 10), maxBackOff)
+	return full/2 + rand.N(full/2)
+}
+
+// jitter returns d give or take a quarter.
+func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2+1) }
