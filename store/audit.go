@@ -1,0 +1,52 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// schedulerActor is the actor of what the program does by itself. Agents appear by their id, which
+// no name can imitate.
+const schedulerActor = "scheduler"
+
+// auditRow is one row of table audit. It never holds arguments of a call, only their digest and what
+// became of the object.
+type auditRow struct {
+	namespaceID ordinaut.NamespaceID
+	actor       string
+	action      string
+	object      string
+	requestID   string
+	source      string
+	digest      []byte
+	detail      any
+}
+
+// auditOf returns the row of a call that changed object.
+func auditOf(call ordinaut.Call, object fmt.Stringer, detail any) auditRow {
+	return auditRow{
+		namespaceID: call.Agent.NamespaceID, actor: call.Agent.ID.String(), action: call.Tool, object: object.String(),
+		requestID: call.RequestID, source: call.Source, digest: call.Digest, detail: detail,
+	}
+}
+
+// insertAudit writes row in the transaction that did what it tells.
+func insertAudit(ctx context.Context, tx pgx.Tx, row auditRow) error {
+	const insert = `INSERT INTO audit (namespace_id, id, actor, action, object, request_id, source, digest, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	var detail []byte
+	if row.detail != nil {
+		var err error
+		if detail, err = json.Marshal(row.detail); err != nil {
+			return fmt.Errorf("audit detail: %w", err)
+		}
+	}
+	_, err := tx.Exec(ctx, insert, row.namespaceID, ordinaut.NewEventID(), row.actor, row.action, row.object,
+		clean(row.requestID), clean(row.source), row.digest, json.RawMessage(detail))
+	return err
+}

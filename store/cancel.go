@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// endIdle ends a run that no worker holds: it takes it out of queue or wait. $3 is the reason.
+const endIdle = `WITH queued AS (
+    DELETE FROM queue WHERE namespace_id = $1 AND run_id = $2 RETURNING seq, epoch, started_at
+), waiting AS (
+    DELETE FROM wait WHERE namespace_id = $1 AND run_id = $2 RETURNING seq, epoch, started_at
+)
+UPDATE run SET state = 'canceled', reason = $3, attempt = idle.epoch, started_at = idle.started_at,
+    finished_at = clock_timestamp(), seq = idle.seq + 1
+FROM (SELECT * FROM queued UNION ALL SELECT * FROM waiting) AS idle
+WHERE namespace_id = $1 AND id = $2`
+
+// CancelRun ends a run that is queued or waiting at once, as canceled. A running one is marked, its
+// worker is told and ends it; until then it is returned as running. A run that has ended answers with
+// a conflict that names its state.
+func (s *Store) CancelRun(ctx context.Context, call ordinaut.Call, id ordinaut.RunID) (ordinaut.Run, error) {
+	var run ordinaut.Run
+	ended, marked := false, false
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		ns := call.Agent.NamespaceID
+		object, repeated, err := replay(ctx, tx, call, id)
+		if err != nil {
+			return err
+		}
+		if repeated {
+			run, err = getRun(ctx, tx, ns, ordinaut.RunID(object))
+			return err
+		}
+		if ended, marked, err = cancelRun(ctx, tx, ns, id); err != nil {
+			return err
+		}
+		if run, err = getRun(ctx, tx, ns, id); err != nil {
+			return err
+		}
+		if !ended && !marked {
+			return ordinaut.Errorf(ordinaut.CodeConflict, "%s has ended already: it is %s", id, run.State)
+		}
+		return insertAudit(ctx, tx, auditOf(call, id, map[string]any{"state": run.State}))
+	})
+	if err != nil {
+		return ordinaut.Run{}, err
+	}
+	if marked {
+		s.wake(WakeCancel)
+	}
+	if ended {
+		s.metrics.ended(run.State, run.Reason, 1)
+		s.announce(ctx, []news{endNews(run)})
+	}
+	return run, nil
+}
+
+// cancelRun ends or marks the run, or neither when it has ended. A live run may move from one table to
+// another between two statements, so they are tried again until it is found somewhere.
+func cancelRun(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, id ordinaut.RunID) (ended, marked bool, err error) {
+	const mark = `UPDATE lease SET canceled = true WHERE namespace_id = $1 AND run_id = $2`
+	for range 20 {
+		tag, err := tx.Exec(ctx, endIdle, [16]byte(ns), [16]byte(id), string(ordinaut.ReasonCanceled))
+		if err != nil || tag.RowsAffected() > 0 {
+			return err == nil, false, err
+		}
+		tag, err = tx.Exec(ctx, mark, [16]byte(ns), [16]byte(id))
+		if err != nil || tag.RowsAffected() > 0 {
+			return false, err == nil, err
+		}
+		run, err := getRun(ctx, tx, ns, id)
+		if err != nil || run.State.Terminal() {
+			return false, false, err
+		}
+	}
+	return false, false, &ordinaut.Error{
+		Code: ordinaut.CodeUnavailable, Msg: "the run keeps moving between waiting and running; call again",
+		Err: errors.New("cancel: no table held the run when it was looked for"),
+	}
+}
+
+// endNews is the progress entry of a run that ended.
+func endNews(run ordinaut.Run) news {
+	at := time.Time{}
+	if run.FinishedAt != nil {
+		at = *run.FinishedAt
+	}
+	return news{ns: run.NamespaceID, run: run.ID, task: run.TaskID, reason: run.Reason, entry: ordinaut.Progress{
+		Seq: run.Seq, Type: ordinaut.ProgressFinished, At: at, State: string(run.State), Message: run.Error,
+	}}
+}
+
+// endTaskRuns ends the task's runs that no worker holds and marks those that one holds.
+const endTaskRuns = `WITH idle AS (
+    DELETE FROM queue WHERE namespace_id = $1 AND task_id = $2 RETURNING run_id, seq, epoch, started_at
+), asleep AS (
+    DELETE FROM wait WHERE namespace_id = $1 AND task_id = $2 RETURNING run_id, seq, epoch, started_at
+)
+UPDATE run r SET state = 'canceled', reason = 'task_deleted', attempt = i.epoch, started_at = i.started_at,
+    finished_at = clock_timestamp(), seq = i.seq + 1
+FROM (SELECT * FROM idle UNION ALL SELECT * FROM asleep) AS i
+WHERE r.namespace_id = $1 AND r.id = i.run_id
+RETURNING r.id, r.seq, r.finished_at`
+
+// DeleteTask deletes the task for every caller; its history stays. Its runs that are queued or waiting
+// end as canceled(task_deleted), running ones are told to stop. It returns the task as it was left.
+func (s *Store) DeleteTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID) (ordinaut.Task, error) {
+	var over []news
+	var marked int64
+	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
+		ns := call.Agent.NamespaceID
+		if _, err := lockTask(ctx, tx, ns, id); err != nil {
+			return nil, err
+		}
+		const remove = `UPDATE task SET state = 'deleted', next_at = NULL, due_at = NULL, updated_at = clock_timestamp()
+WHERE namespace_id = $1 AND id = $2`
+		if _, err := tx.Exec(ctx, remove, [16]byte(ns), [16]byte(id)); err != nil {
+			return nil, err
+		}
+		var err error
+		if over, err = endRunsOf(ctx, tx, ns, id); err != nil {
+			return nil, fmt.Errorf("end runs of %s: %w", id, err)
+		}
+		const mark = `UPDATE lease SET canceled = true WHERE namespace_id = $1 AND task_id = $2`
+		tag, err := tx.Exec(ctx, mark, [16]byte(ns), [16]byte(id))
+		marked = tag.RowsAffected()
+		return map[string]any{"runs_canceled": len(over), "runs_told": marked}, err
+	})
+	if err != nil {
+		return task, err
+	}
+	if marked > 0 {
+		s.wake(WakeCancel)
+	}
+	s.metrics.ended(ordinaut.RunCanceled, ordinaut.ReasonTaskDeleted, len(over))
+	s.announce(ctx, over)
+	return task, nil
+}
+
+func endRunsOf(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, id ordinaut.TaskID) ([]news, error) {
+	type ended struct {
+		ID         ordinaut.RunID `db:"id"`
+		Seq        int64          `db:"seq"`
+		FinishedAt time.Time      `db:"finished_at"`
+	}
+	all, err := query[ended](ctx, tx, endTaskRuns, [16]byte(ns), [16]byte(id))
+	if err != nil {
+		return nil, err
+	}
+	over := make([]news, len(all))
+	for i, e := range all {
+		over[i] = endNews(ordinaut.Run{
+			NamespaceID: ns, ID: e.ID, TaskID: id, State: ordinaut.RunCanceled, Reason: ordinaut.ReasonTaskDeleted,
+			Seq: e.Seq, FinishedAt: &e.FinishedAt,
+		})
+	}
+	return over, nil
+}

@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// scrapeTimeout bounds the query behind a scrape. Without an answer the gauges are absent.
+const scrapeTimeout = 2 * time.Second
+
+type metrics struct {
+	runs      *prometheus.CounterVec
+	claim     prometheus.Histogram
+	record    prometheus.Histogram
+	batchSize prometheus.Histogram
+	depth     depthCollector
+}
+
+func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
+	seconds := prometheus.ExponentialBuckets(0.0005, 2, 14) // to 4 s
+	m := &metrics{
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ordinaut_runs_total", Help: "Runs that ended, by terminal state and reason.",
+		}, []string{"outcome", "reason"}),
+		claim: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordinaut_claim_seconds", Help: "Time to claim a batch of runs.", Buckets: seconds,
+		}),
+		record: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordinaut_record_seconds", Help: "Time to record a batch of what attempts did.", Buckets: seconds,
+		}),
+		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "ordinaut_record_batch_size", Help: "Records in a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
+		}),
+		depth: depthCollector{
+			store:   s,
+			queue:   prometheus.NewDesc("ordinaut_queue_depth", "Runs that are ready and wait for a worker.", nil, nil),
+			leases:  prometheus.NewDesc("ordinaut_leases", "Runs that a worker holds.", nil, nil),
+			waiting: prometheus.NewDesc("ordinaut_waiting", "Runs that are asleep or backing off.", nil, nil),
+		},
+	}
+	if reg == nil {
+		return m, nil
+	}
+	return m, errors.Join(reg.Register(m.runs), reg.Register(m.claim), reg.Register(m.record),
+		reg.Register(m.batchSize), reg.Register(m.depth))
+}
+
+// ended counts n runs that reached a terminal state.
+func (m *metrics) ended(state ordinaut.RunState, reason ordinaut.Reason, n int) {
+	m.runs.WithLabelValues(string(state), string(reason)).Add(float64(n))
+}
+
+// depthCollector counts the live runs when it is scraped.
+type depthCollector struct {
+	store                  *Store
+	queue, leases, waiting *prometheus.Desc
+}
+
+// Describe implements [prometheus.Collector].
+func (c depthCollector) Describe(out chan<- *prometheus.Desc) {
+	out <- c.queue
+	out <- c.leases
+	out <- c.waiting
+}
+
+// Collect implements [prometheus.Collector]. The three tables hold live runs only, so that counting
+// them is cheap whatever the history.
+func (c depthCollector) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), scrapeTimeout)
+	defer cancel()
+	var queue, leases, waiting float64
+	row := c.store.pool.QueryRow(ctx, `SELECT (SELECT count(*) FROM queue), (SELECT count(*) FROM lease), (SELECT count(*) FROM wait)`)
+	if err := row.Scan(&queue, &leases, &waiting); err != nil {
+		c.store.log.WarnContext(ctx, "live runs not counted for a scrape", "err", err)
+		return
+	}
+	out <- prometheus.MustNewConstMetric(c.queue, prometheus.GaugeValue, queue)
+	out <- prometheus.MustNewConstMetric(c.leases, prometheus.GaugeValue, leases)
+	out <- prometheus.MustNewConstMetric(c.waiting, prometheus.GaugeValue, waiting)
+}

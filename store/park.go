@@ -1,0 +1,66 @@
+package store
+
+import (
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// parkRuns gives runs whose lease is current back: to the queue, or to sleep. One that was canceled in
+// the meantime ends as canceled instead.
+//
+//	$1 namespaces, $2 runs, $3 epochs, $4 states, $5 messages, $6 seqs, $7 first starts or NULL
+//	$8 how long to sleep, $9 whether a retry of the task is spent
+//
+// Served by lease_pkey and run_pkey.
+const parkRuns = `WITH gone AS (
+    DELETE FROM lease l
+    USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], $8::interval[], $9::boolean[])
+        AS p (namespace_id, run_id, epoch, state, message, seq, started_at, delay, failed)
+    WHERE l.namespace_id = p.namespace_id AND l.run_id = p.run_id AND l.epoch = p.epoch
+    RETURNING l.namespace_id, l.run_id, l.task_id, l.epoch, l.claimed_at, coalesce(p.started_at, l.started_at) AS started_at,
+        l.priority, l.crashes, l.exclusive, l.failures + p.failed::int AS failures, p.delay, p.message,
+        CASE WHEN p.seq > 0 THEN p.seq ELSE l.seq + 1 END AS seq,
+        CASE WHEN l.canceled THEN 'canceled' ELSE p.state END AS state, clock_timestamp() AS at
+), queued AS (
+    INSERT INTO queue (namespace_id, run_id, task_id, rank_at, started_at, seq, epoch, priority, failures, crashes, exclusive)
+    SELECT namespace_id, run_id, task_id, at + (priority - 5) * interval '10 seconds', started_at, seq, epoch, priority,
+        failures, crashes, exclusive
+    FROM gone WHERE state = 'queued'
+), asleep AS (
+    INSERT INTO wait (namespace_id, run_id, task_id, due_at, started_at, seq, epoch, priority, failures, crashes, exclusive)
+    SELECT namespace_id, run_id, task_id, at + delay, started_at, seq, epoch, priority, failures, crashes, exclusive
+    FROM gone WHERE state = 'waiting'
+), told AS (
+    INSERT INTO progress (namespace_id, run_id, seq, type, at, state, message)
+    SELECT namespace_id, run_id, seq, CASE state WHEN 'queued' THEN 'run.requeued' ELSE 'run.waiting' END, at, state, message
+    FROM gone WHERE state <> 'canceled'
+), ended AS (
+    UPDATE run r SET state = 'canceled', reason = 'canceled', error = g.message, attempt = g.epoch,
+        claimed_at = g.claimed_at, started_at = g.started_at, finished_at = g.at, seq = g.seq
+    FROM gone g
+    WHERE g.state = 'canceled' AND r.namespace_id = g.namespace_id AND r.id = g.run_id
+)
+SELECT run_id, task_id, state, seq, at FROM gone`
+
+// parkColumns are the columns of parkRuns.
+type parkColumns struct {
+	leaseColumns
+	states, messages []string
+	seqs             []int64
+	starts           []*time.Time
+	delays           []time.Duration
+	failed           []bool
+}
+
+func (c *parkColumns) add(r *ordinaut.Record) {
+	o := r.Outcome
+	c.leaseColumns.add(r.Lease)
+	c.states, c.messages = append(c.states, string(o.State)), append(c.messages, clean(o.Error))
+	c.seqs, c.starts = append(c.seqs, o.Seq), append(c.starts, orNull(o.StartedAt))
+	c.delays, c.failed = append(c.delays, max(0, o.Delay)), append(c.failed, o.Failed)
+}
+
+func (c *parkColumns) args() []any {
+	return []any{c.namespaces, c.runs, c.epochs, c.states, c.messages, c.seqs, c.starts, c.delays, c.failed}
+}

@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// nameCache holds the names of namespaces, which never change.
+type nameCache struct {
+	mu    sync.RWMutex // guards names
+	names map[ordinaut.NamespaceID]string
+}
+
+func (c *nameCache) get(ns ordinaut.NamespaceID) (string, bool) {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	name, ok := c.names[ns]
+	return name, ok
+}
+
+// namespaceName returns the name that leads the keys of the streams.
+func (s *Store) namespaceName(ctx context.Context, ns ordinaut.NamespaceID) (string, error) {
+	if name, ok := s.names.get(ns); ok {
+		return name, nil
+	}
+	var name string
+	err := s.pool.QueryRow(ctx, `SELECT name FROM namespace WHERE id = $1`, [16]byte(ns)).Scan(&name)
+	if err != nil {
+		return "", translate(missing(err, "namespace", ns))
+	}
+	s.names.mu.Lock()
+	defer s.names.mu.Unlock()
+	if s.names.names == nil {
+		s.names.names = map[ordinaut.NamespaceID]string{}
+	}
+	s.names.names[ns] = name
+	return name, nil
+}
+
+// news is a progress entry on its way to the streams.
+type news struct {
+	ns     ordinaut.NamespaceID
+	run    ordinaut.RunID
+	task   ordinaut.TaskID
+	reason ordinaut.Reason
+	entry  ordinaut.Progress
+}
+
+// announce hands entries that are committed to Config.Publish.
+// What cannot be named is left to readers, who find it in the database.
+func (s *Store) announce(ctx context.Context, all []news) {
+	if s.publish == nil || len(all) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	defer cancel()
+	out := make([]ordinaut.RunProgress, 0, len(all))
+	for _, n := range all {
+		name, err := s.namespaceName(ctx, n.ns)
+		if err != nil {
+			s.log.WarnContext(ctx, "progress not published", "run_id", n.run, "err", err)
+			continue
+		}
+		out = append(out, ordinaut.RunProgress{Namespace: name, RunID: n.run, TaskID: n.task, Reason: n.reason, Progress: n.entry})
+	}
+	s.publish(out)
+}
+
+// madeRun is a run that was just queued.
+type madeRun struct {
+	NamespaceID ordinaut.NamespaceID `db:"namespace_id"`
+	ID          ordinaut.RunID       `db:"id"`
+	TaskID      ordinaut.TaskID      `db:"task_id"`
+	QueuedAt    time.Time            `db:"queued_at"`
+}
+
+// announceQueued tells streams and workers of runs that were queued, in this order, so that a run's
+// start is not told before it. It follows the commit.
+func (s *Store) announceQueued(ctx context.Context, made []madeRun) {
+	if len(made) == 0 {
+		return
+	}
+	if s.publish != nil {
+		all := make([]news, len(made))
+		for i, m := range made {
+			all[i] = news{ns: m.NamespaceID, run: m.ID, task: m.TaskID, entry: ordinaut.Progress{
+				Seq: 1, Type: ordinaut.ProgressQueued, At: m.QueuedAt, State: string(ordinaut.RunQueued),
+			}}
+		}
+		s.announce(ctx, all)
+	}
+	s.wake(WakeQueue)
+}

@@ -1,0 +1,305 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// fenceLeases locks the leases that are current: $1 namespaces, $2 runs, $3 epochs, sorted by run so
+// that no two statements lock them in opposite order. Served by lease_pkey.
+const fenceLeases = `SELECT l.run_id, l.task_id
+FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS held (namespace_id, run_id, epoch)
+JOIN lease l ON l.namespace_id = held.namespace_id AND l.run_id = held.run_id AND l.epoch = held.epoch
+FOR UPDATE OF l`
+
+// insertSteps writes results of steps under leases that the transaction holds locked. Only a waiting
+// result is ever replaced.
+const insertSteps = `INSERT INTO step (namespace_id, run_id, step_id, uses, state, reason, error, tries, epoch, input,
+    output, output_bytes, started_at, finished_at, wakes_at, seq)
+SELECT n.namespace_id, n.run_id, n.step_id, n.uses, n.state, n.reason, n.error, n.tries, n.epoch, n.input,
+    n.output, n.output_bytes, n.started_at, n.finished_at, n.wakes_at, n.seq
+FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::int[],
+    $10::jsonb[], $11::jsonb[], $12::int[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::bigint[])
+    AS n (namespace_id, run_id, epoch, step_id, uses, state, reason, error, tries, input, output, output_bytes,
+        started_at, finished_at, wakes_at, seq)
+JOIN lease l ON l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch
+ON CONFLICT (namespace_id, run_id, step_id) DO UPDATE
+SET state = excluded.state, reason = excluded.reason, error = excluded.error, tries = excluded.tries, epoch = excluded.epoch,
+    input = excluded.input, output = excluded.output, output_bytes = excluded.output_bytes,
+    started_at = excluded.started_at, finished_at = excluded.finished_at, wakes_at = excluded.wakes_at, seq = excluded.seq
+WHERE step.state = 'waiting'`
+
+// insertProgress writes reports under leases that the transaction holds locked. One that is there
+// already is left: the batch was sent again because the answer to its commit was lost.
+const insertProgress = `INSERT INTO progress (namespace_id, run_id, seq, type, at, state, step, percent, message)
+SELECT n.namespace_id, n.run_id, n.seq, n.type, n.at, n.state, n.step, n.percent, n.message
+FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
+    $9::float8[], $10::text[]) AS n (namespace_id, run_id, epoch, seq, type, at, state, step, percent, message)
+JOIN lease l ON l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch
+ON CONFLICT DO NOTHING`
+
+// insertEvents writes what runs publish, under leases that the transaction holds locked.
+const insertEvents = `INSERT INTO event (namespace_id, id, topic, payload, run_id, at)
+SELECT n.namespace_id, n.id, n.topic, n.payload, n.run_id, n.at
+FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[])
+    AS n (namespace_id, run_id, epoch, id, topic, payload, at)
+JOIN lease l ON l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch
+ON CONFLICT DO NOTHING`
+
+// endRuns ends runs whose lease is current: the lease goes, the run's row is written for the second and
+// last time (a HOT update). An outcome without a seq of its own takes the one after the lease's.
+//
+//	$1 namespaces, $2 runs, $3 epochs, $4 states, $5 reasons, $6 errors, $7 outputs, $8 seqs, $9 first starts or NULL
+//	$10, $11 the least and the greatest of $2, so that only the partitions between them are opened
+//
+// Served by lease_pkey and run_pkey.
+const endRuns = `WITH gone AS (
+    DELETE FROM lease l
+    USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::bigint[], $9::timestamptz[])
+        AS e (namespace_id, run_id, epoch, state, reason, error, output, seq, started_at)
+    WHERE l.namespace_id = e.namespace_id AND l.run_id = e.run_id AND l.epoch = e.epoch
+    RETURNING l.namespace_id, l.run_id, l.task_id, l.epoch, l.claimed_at, coalesce(e.started_at, l.started_at) AS started_at,
+        e.state, e.reason, e.error, e.output, CASE WHEN e.seq > 0 THEN e.seq ELSE l.seq + 1 END AS seq
+)
+UPDATE run r SET state = g.state, reason = g.reason, error = g.error, output = g.output, attempt = g.epoch,
+    claimed_at = g.claimed_at, started_at = g.started_at, finished_at = clock_timestamp(), seq = g.seq
+FROM gone g
+WHERE r.namespace_id = g.namespace_id AND r.id = g.run_id AND r.id >= $10 AND r.id <= $11
+RETURNING r.id, r.task_id, r.seq, r.finished_at`
+
+// Record writes what attempts did, in one transaction. A record whose lease is not current is dropped
+// whole and its run is returned as lost; the others are written. Records of one run are taken in their
+// order. A run that was canceled and is given back ends as canceled instead.
+func (s *Store) Record(ctx context.Context, recs []ordinaut.Record) (lost []ordinaut.RunID, err error) {
+	if len(recs) == 0 {
+		return nil, nil
+	}
+	b, err := newRecordBatch(recs)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	began := time.Now()
+	if err := b.send(ctx, s); err != nil {
+		return nil, fmt.Errorf("record: %w", translate(err))
+	}
+	s.metrics.record.Observe(time.Since(began).Seconds())
+	s.metrics.batchSize.Observe(float64(len(recs)))
+	lost = b.lost(recs)
+	s.recorded(ctx, b, recs)
+	return lost, nil
+}
+
+// recordBatch is the columns of the statements that a call of Record sends at once. A statement whose
+// columns are empty is not sent.
+type recordBatch struct {
+	fence    leaseColumns
+	steps    stepColumns
+	progress progressColumns
+	events   eventColumns
+	ends     endColumns
+	parks    parkColumns
+
+	// held and done are filled by the answers: runs whose lease was found, and outcomes that landed.
+	held map[ordinaut.RunID]ordinaut.TaskID
+	done map[ordinaut.RunID]landed
+}
+
+// landed is an outcome as it was written.
+type landed struct {
+	state  ordinaut.RunState
+	reason ordinaut.Reason
+	seq    int64
+	at     time.Time
+}
+
+func newRecordBatch(recs []ordinaut.Record) (*recordBatch, error) {
+	b := &recordBatch{
+		held: make(map[ordinaut.RunID]ordinaut.TaskID, len(recs)),
+		done: make(map[ordinaut.RunID]landed, len(recs)),
+	}
+	order := sortedByRun(recs)
+	for _, i := range order {
+		r := &recs[i]
+		if len(r.Steps)+len(r.Progress)+len(r.Events) > 0 || r.Outcome == nil {
+			b.fence.add(r.Lease)
+			b.steps.add(r)
+			b.progress.add(r)
+			b.events.add(r)
+		}
+		switch o := r.Outcome; {
+		case o == nil:
+		case o.State.Terminal():
+			b.ends.add(r)
+		case o.State == ordinaut.RunQueued, o.State == ordinaut.RunWaiting:
+			b.parks.add(r)
+		default:
+			return nil, fmt.Errorf("record %s: an attempt cannot end as %q", r.Lease.RunID, o.State)
+		}
+	}
+	return b, nil
+}
+
+// sortedByRun returns the indices of recs by run; records of one run keep their order.
+func sortedByRun(recs []ordinaut.Record) []int {
+	order := make([]int, len(recs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return bytes.Compare(recs[i].Lease.RunID[:], recs[j].Lease.RunID[:]) })
+	return order
+}
+
+// send sends all statements in one round trip, which makes them one transaction.
+func (b *recordBatch) send(ctx context.Context, s *Store) error {
+	var batch pgx.Batch
+	if c := &b.fence; len(c.runs) > 0 {
+		batch.Queue(fenceLeases, c.namespaces, c.runs, c.epochs).Query(b.readFence)
+	}
+	if c := &b.steps; len(c.runs) > 0 {
+		batch.Queue(insertSteps, c.args()...)
+	}
+	if c := &b.progress; len(c.runs) > 0 {
+		batch.Queue(insertProgress, c.args()...)
+	}
+	if c := &b.events; len(c.runs) > 0 {
+		batch.Queue(insertEvents, c.args()...)
+	}
+	if c := &b.ends; len(c.runs) > 0 {
+		batch.Queue(endRuns, c.args()...).Query(b.readEnds)
+	}
+	if c := &b.parks; len(c.runs) > 0 {
+		batch.Queue(parkRuns, c.args()...).Query(b.readParks)
+	}
+	return s.pool.SendBatch(ctx, &batch).Close()
+}
+
+func (b *recordBatch) readFence(rows pgx.Rows) error {
+	var run, task [16]byte
+	_, err := pgx.ForEachRow(rows, []any{&run, &task}, func() error {
+		b.held[run] = task
+		return nil
+	})
+	return err
+}
+
+func (b *recordBatch) readEnds(rows pgx.Rows) error {
+	var run, task [16]byte
+	var l landed
+	_, err := pgx.ForEachRow(rows, []any{&run, &task, &l.seq, &l.at}, func() error {
+		b.held[run], b.done[run] = task, l
+		return nil
+	})
+	return err
+}
+
+func (b *recordBatch) readParks(rows pgx.Rows) error {
+	var run, task [16]byte
+	var l landed
+	_, err := pgx.ForEachRow(rows, []any{&run, &task, (*string)(&l.state), &l.seq, &l.at}, func() error {
+		b.held[run], b.done[run] = task, l
+		return nil
+	})
+	return err
+}
+
+// lost returns the runs of recs whose lease was not found, each once.
+func (b *recordBatch) lost(recs []ordinaut.Record) []ordinaut.RunID {
+	var lost []ordinaut.RunID
+	for i := range recs {
+		id := recs[i].Lease.RunID
+		if _, ok := b.held[id]; !ok && !slices.Contains(lost, id) {
+			lost = append(lost, id)
+		}
+	}
+	return lost
+}
+
+// recorded counts and announces what landed, and wakes those who wait for it.
+func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Record) {
+	type end struct {
+		state  ordinaut.RunState
+		reason ordinaut.Reason
+	}
+	ends := map[end]int{}
+	var told []news
+	requeued := false
+	for i := range recs {
+		r := &recs[i]
+		task, held := b.held[r.Lease.RunID]
+		if !held {
+			continue
+		}
+		out, over := b.done[r.Lease.RunID]
+		over = over && r.Outcome != nil
+		if over {
+			if out.state == "" {
+				out.state, out.reason = r.Outcome.State, r.Outcome.Reason
+			} else if out.state == ordinaut.RunCanceled {
+				out.reason = ordinaut.ReasonCanceled
+			}
+			if out.state.Terminal() {
+				ends[end{out.state, out.reason}]++
+			}
+			requeued = requeued || out.state == ordinaut.RunQueued
+		}
+		if s.publish == nil {
+			continue
+		}
+		told = append(told, recordNews(r, task)...)
+		if over {
+			told = append(told, outcomeNews(r, task, out))
+		}
+	}
+	for e, n := range ends {
+		s.metrics.ended(e.state, e.reason, n)
+	}
+	s.announce(ctx, told)
+	if requeued {
+		s.wake(WakeQueue)
+	}
+}
+
+// recordNews returns the entries of a record's steps and reports, by seq. A waiting step has none.
+func recordNews(r *ordinaut.Record, task ordinaut.TaskID) []news {
+	var all []news
+	add := func(reason ordinaut.Reason, entry ordinaut.Progress) {
+		all = append(all, news{ns: r.Lease.NamespaceID, run: r.Lease.RunID, task: task, reason: reason, entry: entry})
+	}
+	for _, p := range r.Progress {
+		add("", p)
+	}
+	for _, st := range r.Steps {
+		if st.State == ordinaut.StepWaiting {
+			continue
+		}
+		entry := ordinaut.Progress{Seq: st.Seq, Type: ordinaut.ProgressStep, State: string(st.State), Step: st.StepID, Message: st.Error}
+		if st.FinishedAt != nil {
+			entry.At = *st.FinishedAt
+		}
+		add(st.Reason, entry)
+	}
+	slices.SortStableFunc(all, func(a, b news) int { return int(a.entry.Seq - b.entry.Seq) })
+	return all
+}
+
+func outcomeNews(r *ordinaut.Record, task ordinaut.TaskID, out landed) news {
+	entry := ordinaut.Progress{Seq: out.seq, At: out.at, State: string(out.state), Message: r.Outcome.Error}
+	switch out.state {
+	case ordinaut.RunQueued:
+		entry.Type = ordinaut.ProgressRequeued
+	case ordinaut.RunWaiting:
+		entry.Type = ordinaut.ProgressWaiting
+	default:
+		entry.Type = ordinaut.ProgressFinished
+	}
+	return news{ns: r.Lease.NamespaceID, run: r.Lease.RunID, task: task, reason: out.reason, entry: entry}
+}

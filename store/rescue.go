@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// maxCrashes is how many workers may die under a run before it ends as failed(worker_crashed).
+const maxCrashes = 3
+
+// rescueRuns takes up to $1 leases that were not renewed in time away. $2 is [maxCrashes]. A canceled
+// run ends, a poison run ends, any other goes back to the queue, with its run.requeued entry. The count
+// of progress is taken from what the lost attempt managed to write. Leases are few, so they are read
+// through. The row lock and the DELETE make a completion that races this one find no lease, or this
+// find none.
+const rescueRuns = `WITH expired AS (
+    DELETE FROM lease WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM lease WHERE until < clock_timestamp()
+        LIMIT $1 FOR UPDATE SKIP LOCKED))
+    RETURNING *
+), counted AS (
+    SELECT e.*, clock.at,
+        1 + greatest(e.seq,
+            (SELECT max(p.seq) FROM progress p WHERE p.namespace_id = e.namespace_id AND p.run_id = e.run_id),
+            (SELECT max(s.seq) FROM step s WHERE s.namespace_id = e.namespace_id AND s.run_id = e.run_id)) AS next_seq,
+        CASE WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $2 THEN 'failed' ELSE 'queued' END AS fate
+    FROM expired e CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
+), ended AS (
+    UPDATE run r SET state = c.fate, finished_at = c.at, attempt = c.epoch, claimed_at = c.claimed_at,
+        started_at = c.started_at, seq = c.next_seq,
+        reason = CASE c.fate WHEN 'canceled' THEN 'canceled' ELSE 'worker_crashed' END,
+        error = CASE c.fate WHEN 'canceled' THEN '' ELSE format('its worker died %s times under it, last %s', c.crashes + 1, c.worker) END
+    FROM counted c
+    WHERE c.fate <> 'queued' AND r.namespace_id = c.namespace_id AND r.id = c.run_id
+), requeued AS (
+    INSERT INTO queue (namespace_id, run_id, task_id, rank_at, started_at, seq, epoch, priority, failures, crashes, exclusive)
+    SELECT namespace_id, run_id, task_id, at + (priority - 5) * interval '10 seconds', started_at, next_seq, epoch,
+        priority, failures, crashes + 1, exclusive
+    FROM counted WHERE fate = 'queued'
+), told AS (
+    INSERT INTO progress (namespace_id, run_id, seq, type, at, state, message)
+    SELECT namespace_id, run_id, next_seq, 'run.requeued', at, 'queued', format('worker %s stopped renewing its lease', worker)
+    FROM counted WHERE fate = 'queued'
+)
+SELECT namespace_id, run_id, task_id, fate, next_seq, at, worker FROM counted`
+
+// RescueRuns takes back up to limit runs whose lease ran out and returns how many. Each is queued
+// again; one that was canceled ends as that; one under which three workers have died ends as
+// failed(worker_crashed). The lost attempt's epoch is no longer current, so it can write nothing more.
+func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	type rescued struct {
+		NamespaceID ordinaut.NamespaceID `db:"namespace_id"`
+		RunID       ordinaut.RunID       `db:"run_id"`
+		TaskID      ordinaut.TaskID      `db:"task_id"`
+		Fate        ordinaut.RunState    `db:"fate"`
+		Seq         int64                `db:"next_seq"`
+		At          time.Time            `db:"at"`
+		Worker      string               `db:"worker"`
+	}
+	all, err := query[rescued](ctx, s.pool, rescueRuns, limit, maxCrashes)
+	if err != nil {
+		return 0, translate(err)
+	}
+	told := make([]news, 0, len(all))
+	requeued := false
+	for _, r := range all {
+		s.log.WarnContext(ctx, "run rescued", "run_id", r.RunID, "task_id", r.TaskID, "worker", r.Worker, "state", r.Fate)
+		n := news{ns: r.NamespaceID, run: r.RunID, task: r.TaskID, entry: ordinaut.Progress{Seq: r.Seq, At: r.At, State: string(r.Fate)}}
+		switch r.Fate {
+		case ordinaut.RunQueued:
+			n.entry.Type, requeued = ordinaut.ProgressRequeued, true
+			n.entry.Message = "worker " + r.Worker + " stopped renewing its lease"
+		case ordinaut.RunCanceled:
+			n.entry.Type, n.reason = ordinaut.ProgressFinished, ordinaut.ReasonCanceled
+			s.metrics.ended(r.Fate, n.reason, 1)
+		default:
+			n.entry.Type, n.reason = ordinaut.ProgressFinished, ordinaut.ReasonWorkerCrashed
+			s.metrics.ended(r.Fate, n.reason, 1)
+		}
+		told = append(told, n)
+	}
+	s.announce(ctx, told)
+	if requeued {
+		s.wake(WakeQueue)
+	}
+	return len(all), nil
+}

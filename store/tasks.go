@@ -1,0 +1,198 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// taskColumns are the columns of an [ordinaut.Task], from task t and its present task_version v.
+const taskColumns = `t.namespace_id, t.id, t.owner_id, t.version, t.state, t.note, v.spec,
+    CASE WHEN t.state = 'active' THEN t.next_at END AS next_at, t.created_at, t.updated_at`
+
+// taskByID also finds deleted tasks. Served by the primary keys.
+const taskByID = `SELECT ` + taskColumns + `
+FROM task t
+JOIN task_version v ON v.namespace_id = t.namespace_id AND v.task_id = t.id AND v.version = t.version
+WHERE t.namespace_id = $1 AND t.id = $2`
+
+func getTask(ctx context.Context, q querier, ns ordinaut.NamespaceID, id ordinaut.TaskID) (ordinaut.Task, error) {
+	task, err := queryOne[ordinaut.Task](ctx, q, taskByID, [16]byte(ns), [16]byte(id))
+	return task, missing(err, "task", id)
+}
+
+// lockTask locks the row of a task that is not deleted against everything but reading, and returns it.
+func lockTask(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, id ordinaut.TaskID) (ordinaut.Task, error) {
+	const lock = `SELECT id FROM task WHERE namespace_id = $1 AND id = $2 AND state <> 'deleted' FOR NO KEY UPDATE`
+	var found [16]byte
+	if err := tx.QueryRow(ctx, lock, [16]byte(ns), [16]byte(id)).Scan(&found); err != nil {
+		return ordinaut.Task{}, missing(err, "task", id)
+	}
+	return getTask(ctx, tx, ns, id)
+}
+
+// GetTask returns a task that is not deleted, else not_found.
+func (s *Store) GetTask(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID) (ordinaut.Task, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	task, err := getTask(ctx, s.pool, ns, id)
+	if err == nil && task.State == ordinaut.TaskDeleted {
+		err = missing(pgx.ErrNoRows, "task", id)
+	}
+	if err != nil {
+		return ordinaut.Task{}, translate(err)
+	}
+	return task, nil
+}
+
+// listTasks is served by the primary key of task.
+const listTasks = `SELECT ` + taskColumns + `
+FROM task t
+JOIN task_version v ON v.namespace_id = t.namespace_id AND v.task_id = t.id AND v.version = t.version
+WHERE t.namespace_id = $1 AND t.id > $2 AND t.state <> 'deleted'
+    AND ($3 = '' OR t.state = $3)
+    AND ($4 = '' OR strpos(lower(t.title), lower($4)) > 0)
+ORDER BY t.id
+LIMIT $5`
+
+// ListTasks returns the tasks that f selects, oldest first.
+func (s *Store) ListTasks(ctx context.Context, ns ordinaut.NamespaceID, f TaskFilter) ([]ordinaut.Task, error) {
+	return list[ordinaut.Task](ctx, s, listTasks, [16]byte(ns), [16]byte(f.After), string(f.State), clean(f.Text), pageSize(f.Limit))
+}
+
+// pageSize returns the rows of a page when a caller asks for limit.
+func pageSize(limit int) int {
+	if limit <= 0 {
+		return 50
+	}
+	return min(limit, 1000)
+}
+
+// TaskVersion returns the definition that a version of a task had; deleted tasks keep theirs. A
+// version never changes.
+func (s *Store) TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (*ordinaut.TaskSpec, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var spec ordinaut.TaskSpec
+	const lookup = `SELECT spec FROM task_version WHERE namespace_id = $1 AND task_id = $2 AND version = $3`
+	if err := s.pool.QueryRow(ctx, lookup, [16]byte(ns), [16]byte(id), version).Scan(&spec); err != nil {
+		return nil, translate(missing(err, "task", id))
+	}
+	return &spec, nil
+}
+
+// upsertTask writes what a task and its new version say. A paused task stays paused: its due time is
+// NULL until it is resumed.
+const upsertTask = `WITH written AS (
+    INSERT INTO task AS t (namespace_id, id, owner_id, version, state, title, priority, schedule_kind, schedule_expr,
+        timezone, starts_at, ends_at, overlap, catch_up, max_lateness_seconds, next_at, due_at)
+    VALUES (@namespace_id, @id, @agent_id, @version, @state, @title, @priority, @schedule_kind, @schedule_expr,
+        @timezone, @starts_at, @ends_at, @overlap, @catch_up, @max_lateness_seconds, @next_at,
+        CASE WHEN @state::text = 'active' THEN @next_at::timestamptz END)
+    ON CONFLICT (namespace_id, id) DO UPDATE
+    SET version = excluded.version, state = excluded.state, title = excluded.title, priority = excluded.priority,
+        schedule_kind = excluded.schedule_kind, schedule_expr = excluded.schedule_expr, timezone = excluded.timezone,
+        starts_at = excluded.starts_at, ends_at = excluded.ends_at, overlap = excluded.overlap,
+        catch_up = excluded.catch_up, max_lateness_seconds = excluded.max_lateness_seconds,
+        next_at = excluded.next_at, due_at = excluded.due_at, updated_at = clock_timestamp()
+)
+INSERT INTO task_version (namespace_id, task_id, version, spec, created_by)
+VALUES (@namespace_id, @id, @version, @spec, @agent_id)`
+
+func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.TaskID, version int, state ordinaut.TaskState, spec ordinaut.TaskSpec, nextAt *time.Time) error {
+	doc, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("encode task: %w", err)
+	}
+	_, err = tx.Exec(ctx, upsertTask, pgx.StrictNamedArgs{
+		"namespace_id": call.Agent.NamespaceID, "id": id, "agent_id": call.Agent.ID, "version": version,
+		"state": state, "title": spec.Title, "priority": spec.Priority, "schedule_kind": spec.Schedule.Kind,
+		"schedule_expr": spec.Schedule.Expr, "timezone": spec.Schedule.Timezone, "starts_at": spec.Schedule.StartsAt,
+		"ends_at": spec.Schedule.EndsAt, "overlap": spec.Schedule.Overlap, "catch_up": spec.Schedule.CatchUp,
+		"max_lateness_seconds": spec.Schedule.MaxLatenessSeconds, "next_at": nextAt, "spec": json.RawMessage(doc),
+	})
+	return err
+}
+
+// stateFor returns the state of a task that is not paused: without a next time only a manual one is
+// active.
+func stateFor(kind ordinaut.ScheduleKind, nextAt *time.Time) ordinaut.TaskState {
+	if nextAt == nil && kind != ordinaut.ScheduleManual {
+		return ordinaut.TaskFinished
+	}
+	return ordinaut.TaskActive
+}
+
+// changeTask is the frame of every method that changes a task: replay, the change, the audit row. The
+// change returns the detail of the audit row. The task is returned as it stands after it.
+func (s *Store) changeTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, change func(pgx.Tx) (detail any, err error)) (ordinaut.Task, error) {
+	var task ordinaut.Task
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		object, repeated, err := replay(ctx, tx, call, id)
+		if err != nil {
+			return err
+		}
+		if !repeated {
+			detail, err := change(tx)
+			if err != nil {
+				return err
+			}
+			if err := insertAudit(ctx, tx, auditOf(call, id, detail)); err != nil {
+				return err
+			}
+		}
+		task, err = getTask(ctx, tx, call.Agent.NamespaceID, ordinaut.TaskID(object))
+		return err
+	})
+	if err != nil {
+		return ordinaut.Task{}, err
+	}
+	return task, nil
+}
+
+// CreateTask stores spec as version 1 of a new task that is first due at nextAt; nil means that it is
+// finished from the start or, if its schedule is manual, due by nobody's doing.
+func (s *Store) CreateTask(ctx context.Context, call ordinaut.Call, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
+	id := ordinaut.NewTaskID()
+	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
+		err := writeTask(ctx, tx, call, id, 1, stateFor(spec.Schedule.Kind, nextAt), spec, nextAt)
+		return map[string]any{"version": 1}, err
+	})
+	if err == nil && nextAt != nil {
+		s.wake(WakeSchedule)
+	}
+	return task, err
+}
+
+// UpdateTask stores spec as the task's next version, due at nextAt. A paused task stays paused. Unless
+// ifVersion is 0 it must be the task's present version, else the answer is a conflict that names it.
+// Runs that exist keep the version they have.
+func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, ifVersion int, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
+	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
+		task, err := lockTask(ctx, tx, call.Agent.NamespaceID, id)
+		if err != nil {
+			return nil, err
+		}
+		if ifVersion != 0 && ifVersion != task.Version {
+			return nil, &ordinaut.Error{
+				Code: ordinaut.CodeConflict, Pointer: "/if_version",
+				Msg: fmt.Sprintf("%s is at version %d, not %d: read it again and send the change on top of that", id, task.Version, ifVersion),
+			}
+		}
+		state := stateFor(spec.Schedule.Kind, nextAt)
+		if task.State == ordinaut.TaskPaused {
+			state = ordinaut.TaskPaused
+		}
+		err = writeTask(ctx, tx, call, id, task.Version+1, state, spec, nextAt)
+		return map[string]any{"version": task.Version + 1}, err
+	})
+	if err == nil {
+		s.wake(WakeSchedule)
+	}
+	return task, err
+}
