@@ -27,8 +27,10 @@ type Problem struct {
 	Msg string
 	// Want holds the types that would do, when Keyword is type.
 	Want []string
-	// Conditional tells that the keyword applies only because of what other members hold.
+	// Conditional tells that the keyword applies, or this form of several was taken, only because of
+	// what the value at From holds.
 	Conditional bool
+	From        string
 }
 
 // String returns pointer and message as one line.
@@ -136,7 +138,7 @@ func (c *compiled) choose(e *jsonschema.ValidationError) []Problem {
 	}
 	if len(near) == 1 {
 		for i := range near[0] {
-			near[0][i].Conditional = true
+			near[0][i].Conditional, near[0][i].From = true, Pointer(e.InstanceLocation...)
 		}
 		return near[0]
 	}
@@ -174,7 +176,7 @@ func conditional(location string) bool {
 	_, fragment, _ := strings.Cut(location, "#")
 	for token := range strings.SplitSeq(fragment, "/") {
 		switch token {
-		case "then", "else", "dependentSchemas", "dependencies", "anyOf", "oneOf", "not":
+		case "then", "else", "anyOf", "oneOf", "not":
 			return true
 		}
 	}

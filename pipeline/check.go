@@ -1,0 +1,295 @@
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/schemas"
+)
+
+// Bounds of one pipeline. The schema holds the rest.
+const (
+	maxSteps         = 50
+	maxPipelineBytes = 256 << 10 // of pipeline and params as JSON
+)
+
+// Check says what is wrong with the pipeline and the params of spec before anything runs: the form of
+// the steps, names used twice, unknown actions, faulty expressions, references to steps that do not
+// come before and to params that no run can have, and the plain parts of with that do not fit the
+// action's input schema. What a template gives is checked when it is rendered.
+//
+// It returns an invalid_argument [ordinaut.Error] about the first fault, with its JSON pointer and,
+// where there is one, a corrected example. lookup finds an action by name, and names are those that
+// may be suggested. v keeps the compiled schemas and may be nil.
+func Check(v *schemas.Validator, spec ordinaut.TaskSpec, lookup func(name string) (ordinaut.Action, bool), names []string) error {
+	if err := checkForm(v, spec); err != nil {
+		return err
+	}
+	if err := checkNames(spec.Pipeline); err != nil {
+		return err
+	}
+	c := checker{validator: v, spec: spec, lookup: lookup, names: names, funcs: newLibrary(), saved: map[string]int{}}
+	for i := range spec.Pipeline {
+		c.saved[savedAs(spec.Pipeline[i])] = i
+	}
+	for i, s := range spec.Pipeline {
+		if err := c.step(i, s); err != nil {
+			err.Pointer = "/pipeline/" + strconv.Itoa(i) + err.Pointer
+			err.Msg = fmt.Sprintf("step %q: %s", s.ID, err.Msg)
+			return err
+		}
+	}
+	return nil
+}
+
+// savedAs returns the name of the step's output under steps.
+func savedAs(s ordinaut.Step) string { return cmp.Or(s.SaveAs, s.ID) }
+
+// checkForm holds the steps and the params against pipeline.json.
+func checkForm(v *schemas.Validator, spec ordinaut.TaskSpec) error {
+	if n := len(spec.Pipeline); n == 0 || n > maxSteps {
+		return ordinaut.Invalid("/pipeline", "has %d steps, want 1 to %d", n, maxSteps)
+	}
+	raw, err := json.Marshal(map[string]any{"pipeline": spec.Pipeline, "params": orEmpty(spec.Params)})
+	if err != nil {
+		return ordinaut.Invalid("/pipeline", "holds a value that is no JSON")
+	}
+	if len(raw) > maxPipelineBytes {
+		return ordinaut.Invalid("/pipeline", "pipeline and params are %d bytes of JSON, want at most %d", len(raw), maxPipelineBytes)
+	}
+	var doc any
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return ordinaut.Invalid("/pipeline", "is nested too deep")
+	}
+	problems, err := v.Validate(schemas.Pipeline(), doc)
+	if err != nil {
+		return ordinaut.Invalid("/pipeline", "%s", err)
+	}
+	if len(problems) > 0 {
+		return ordinaut.Invalid(problems[0].Pointer, "%s", problems[0].Msg)
+	}
+	return nil
+}
+
+// checkNames holds that each id and each name under steps is used once.
+func checkNames(steps []ordinaut.Step) error {
+	ids, saved := map[string]int{}, map[string]int{}
+	for i, s := range steps {
+		at := "/pipeline/" + strconv.Itoa(i)
+		if other, taken := ids[s.ID]; taken {
+			return ordinaut.Invalid(at+"/id", "step %q: the id is that of step %d too; ids are unique", s.ID, other+1)
+		}
+		ids[s.ID] = i
+		if other, taken := saved[savedAs(s)]; taken {
+			key := "/save_as"
+			if s.SaveAs == "" {
+				key = "/id"
+			}
+			return ordinaut.Invalid(at+key, "step %q: its output would be steps.%s, as that of step %q is; give it another save_as", s.ID, savedAs(s), steps[other].ID)
+		}
+		saved[savedAs(s)] = i
+	}
+	return nil
+}
+
+type checker struct {
+	validator *schemas.Validator
+	spec      ordinaut.TaskSpec
+	lookup    func(name string) (ordinaut.Action, bool)
+	names     []string
+	funcs     *library
+	saved     map[string]int // the step that saves under a name
+}
+
+// step checks one step. The pointer of its error starts at the step.
+func (c *checker) step(i int, s ordinaut.Step) *ordinaut.Error {
+	action, found := c.lookup(s.Uses)
+	if !found {
+		return c.unknownAction(s)
+	}
+	compiled, err := compileStep(s, "")
+	if err != nil {
+		return err
+	}
+	if err := c.node(i, &compiled.with, "/with"); err != nil {
+		return err
+	}
+	if compiled.when != nil {
+		if fault := c.references(i, compiled.when, roots, true); fault != "" {
+			return ordinaut.Invalid("/if", "%s", fault)
+		}
+	}
+	if compiled.expect != nil {
+		if fault := c.references(i, compiled.expect, namesInExpect(action), true); fault != "" {
+			return ordinaut.Invalid("/expect", "%s", fault)
+		}
+	}
+	if err := c.transform(s); err != nil {
+		return err
+	}
+	return c.input(s, action, &compiled.with)
+}
+
+func (c *checker) unknownAction(s ordinaut.Step) *ordinaut.Error {
+	e := ordinaut.Invalid("/uses", "there is no action %s", clip(s.Uses, 80))
+	if near := schemas.Nearest(s.Uses, c.names); near != "" {
+		e.Msg += "; did you mean " + near + "?"
+		e.Example = near
+		return e
+	}
+	known := slices.Sorted(slices.Values(c.names))
+	more := ""
+	if len(known) > 20 {
+		known, more = known[:20], fmt.Sprintf(" and %d more", len(known)-20)
+	}
+	e.Msg += "; known are " + strings.Join(known, ", ") + more
+	return e
+}
+
+// node checks the references of the templates in a part of with.
+func (c *checker) node(i int, n *node, at string) *ordinaut.Error {
+	if object, ok := n.plain.(map[string]any); ok {
+		for _, key := range slices.Sorted(maps.Keys(object)) {
+			if strings.Contains(key, "${") {
+				return ordinaut.Invalid(at+schemas.Pointer(key), "a key is never rendered; ${…} has a meaning in values only")
+			}
+		}
+	}
+	if n.template != nil {
+		for _, p := range n.template.parts {
+			if p.expr == nil {
+				continue
+			}
+			if fault := c.references(i, p.expr, roots, false); fault != "" {
+				return ordinaut.Invalid(at, "%s", fault)
+			}
+		}
+	}
+	for k := range n.members {
+		token := strconv.Itoa(k)
+		if !n.array {
+			token = n.keys[k]
+		}
+		if err := c.node(i, &n.members[k], at+schemas.Pointer(token)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// transform checks the expression of data.transform, which is no template.
+func (c *checker) transform(s ordinaut.Step) *ordinaut.Error {
+	source, _ := s.With["expression"].(string)
+	if s.Uses != "data.transform" || source == "" || strings.Contains(source, "${") {
+		return nil
+	}
+	x, err := parseExpression(source)
+	if err != nil {
+		return ordinaut.Invalid("/with/expression", "%s", err)
+	}
+	if fault := c.references(0, x, nil, true); fault != "" {
+		return ordinaut.Invalid("/with/expression", "%s", fault)
+	}
+	return nil
+}
+
+// references says what is wrong with the names and functions of an expression in step i, or "". With
+// no known names, any name may begin a path.
+func (c *checker) references(i int, x *expression, known []string, guarded bool) string {
+	fault := ""
+	note := func(f string) {
+		if fault == "" && f != "" {
+			fault = "the expression " + quoted(x.source) + ": " + f
+		}
+	}
+	v := visitor{
+		call: func(function string, arguments int) {
+			f, ok := c.funcs.table[function]
+			if !ok {
+				note(c.funcs.unknown(function).Error())
+			} else if err := f.arity(function, arguments); err != nil {
+				note(err.Error())
+			}
+		},
+		name: func(root, member string, guarded bool) {
+			if known == nil {
+				return
+			}
+			note(rootFault(root, known))
+			switch {
+			case member == "":
+			case root == "steps":
+				note(c.stepFault(i, member))
+			case root == "params" && !guarded:
+				note(c.paramFault(member))
+			}
+		},
+	}
+	v.visit(&x.root, place{atRoot: true, guarded: guarded})
+	return fault
+}
+
+// stepFault says why step i cannot reach steps.name, or "".
+func (c *checker) stepFault(i int, name string) string {
+	at, saved := c.saved[name]
+	switch {
+	case saved && at < i:
+		return ""
+	case saved && at == i:
+		return fmt.Sprintf("steps.%s is this step's own output, which is not there yet", clip(name, 63))
+	case saved:
+		return fmt.Sprintf("steps.%s is the output of a later step; steps run in order", clip(name, 63))
+	}
+	var before []string
+	for _, s := range c.spec.Pipeline[:i] {
+		if s.ID == name {
+			return fmt.Sprintf("the output of step %s is saved as steps.%s", name, s.SaveAs)
+		}
+		before = append(before, savedAs(s))
+	}
+	fault := fmt.Sprintf("no step before this one saves steps.%s", clip(name, 63))
+	if near := schemas.Nearest(name, before); near != "" {
+		return fault + "; did you mean steps." + near + "?"
+	}
+	if len(before) == 0 {
+		return fault + "; it is the first step"
+	}
+	return fault + "; known are " + strings.Join(before, ", ")
+}
+
+// paramFault says why a run cannot have params.name, or "". A scheduled run has the task's params and
+// no others. A manual task may get more from run_now, so only a likely slip is a fault there.
+func (c *checker) paramFault(name string) string {
+	if _, declared := c.spec.Params[name]; declared {
+		return ""
+	}
+	fault := fmt.Sprintf("params.%s is not among the task's params", clip(name, 63))
+	if near := schemas.Nearest(name, slices.Collect(maps.Keys(c.spec.Params))); near != "" {
+		return fault + "; did you mean params." + clip(near, 63) + "?"
+	}
+	if kind := c.spec.Schedule.Kind; kind == "" || kind == ordinaut.ScheduleManual {
+		return ""
+	}
+	return fault + fmt.Sprintf(" and a scheduled run has no others; add it to params or give a default as ${params.%s || 'none'}", clip(name, 63))
+}
+
+// namesInExpect returns the names that begin a path in the action's expect, or nil when the output
+// may have any key.
+func namesInExpect(a ordinaut.Action) []string {
+	var schema struct {
+		Properties           map[string]json.RawMessage
+		AdditionalProperties json.RawMessage
+	}
+	if json.Unmarshal(a.OutputSchema, &schema) != nil || string(bytes.TrimSpace(schema.AdditionalProperties)) != "false" {
+		return nil
+	}
+	known := append(slices.Sorted(maps.Keys(schema.Properties)), "output")
+	return append(known, roots...)
+}
