@@ -1,0 +1,22 @@
+package executor
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/pipeline"
+)
+
+const dataTransform = "data.transform"
+
+// transform evaluates an expression over a value. It depends on its input alone.
+func transform(_ context.Context, c *call) (result, error) {
+	expression, _ := c.input["expression"].(string)
+	value, err := pipeline.Search(expression, c.input["input"])
+	if err != nil {
+		return result{}, &failure{reason: ordinaut.ReasonTemplateError, msg: messageOf(err)}
+	}
+	out, err := json.Marshal(map[string]any{"result": value})
+	return result{output: out}, err
+}

@@ -1,0 +1,275 @@
+package executor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/pipeline"
+)
+
+// maxRunOutput bounds the output of a run, which is that of its last step; a longer one is left to the
+// step.
+const maxRunOutput = 64 << 10
+
+// ending is what becomes of an attempt, with the step result that is still to be written.
+type ending struct {
+	outcome ordinaut.Outcome
+	step    *ordinaut.StepResult
+	events  []ordinaut.Event
+}
+
+// execution is the state of one attempt's interpretation. Only its goroutine uses it.
+type execution struct {
+	e    *Executor
+	att  *attempt
+	prog *program
+	// until is when the run's time is over, by the local clock.
+	until time.Time
+	scope pipeline.Scope
+	// recorded holds what earlier attempts left, by step id.
+	recorded map[string]ordinaut.StepResult
+	// cut holds the names under steps whose output was too long to be kept whole.
+	cut  map[string]int
+	last json.RawMessage
+}
+
+// execute runs the attempt to its end. It reports false when there is nothing to be written, because
+// the lease is lost.
+func (e *Executor) execute(a *attempt) (end ending, ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.ErrorContext(a.ctx, "attempt panicked", "run_id", a.RunID, "task_id", a.TaskID, "panic", r, "stack", string(debug.Stack()))
+			end, ok = endFailed(ordinaut.ReasonInternal, "the worker failed on this run; the log has the details"), true
+		}
+	}()
+	if e.cfg.Handler != nil {
+		return e.handle(a)
+	}
+	x, err := e.prepare(a)
+	if err != nil {
+		if context.Cause(a.ctx) != nil {
+			return interrupted(a, nil)
+		}
+		e.log.ErrorContext(a.ctx, "run could not be prepared", "run_id", a.RunID, "task_id", a.TaskID, "err", err)
+		return endFailed(ordinaut.ReasonInternal, "the run could not be prepared: "+messageOf(err)), true
+	}
+	return x.run()
+}
+
+func (e *Executor) handle(a *attempt) (ending, bool) {
+	out, err := e.cfg.Handler(a.ctx, &a.Attempt)
+	switch {
+	case err == nil:
+		return ending{outcome: ordinaut.Outcome{State: ordinaut.RunSucceeded, Output: out}}, true
+	case context.Cause(a.ctx) != nil:
+		return interrupted(a, nil)
+	default:
+		return endFailed(ordinaut.ReasonActionFailed, clip(err.Error())), true
+	}
+}
+
+// prepare gathers what the run needs. While the database is away it waits.
+func (e *Executor) prepare(a *attempt) (*execution, error) {
+	x := &execution{e: e, att: a}
+	err := e.patiently(a, func() (err error) {
+		x.prog, err = e.programs.get(a.ctx, a)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("load the task: %w", err)
+	}
+	x.until = a.claimed.Add(x.prog.timeout - a.ClaimedAt.Sub(a.firstStart()))
+	if a.Epoch > 1 {
+		err := e.patiently(a, func() error { return x.loadSteps(a.ctx) })
+		if err != nil {
+			return nil, fmt.Errorf("load the recorded steps: %w", err)
+		}
+	}
+	return x, x.fillScope()
+}
+
+// patiently calls do until it succeeds, fails for good, or the attempt ends.
+func (e *Executor) patiently(a *attempt, do func() error) error {
+	for failures := 0; ; failures++ {
+		err := do()
+		if err == nil || !passing(err) || a.ctx.Err() != nil {
+			return err
+		}
+		e.log.WarnContext(a.ctx, "loading a run failed", "run_id", a.RunID, "err", err)
+		sleep(a.ctx, pause(failures))
+	}
+}
+
+func (x *execution) loadSteps(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, programTimeout)
+	defer cancel()
+	steps, err := x.e.cfg.Store.ListSteps(ctx, x.att.NamespaceID, x.att.RunID)
+	if err != nil {
+		return err
+	}
+	x.recorded = make(map[string]ordinaut.StepResult, len(steps))
+	for _, s := range steps {
+		x.recorded[s.StepID] = s
+	}
+	return nil
+}
+
+func (x *execution) fillScope() error {
+	a := x.att
+	params := x.prog.params
+	if len(a.Params) > 0 && string(a.Params) != "null" {
+		var own map[string]any
+		if err := json.Unmarshal(a.Params, &own); err != nil {
+			return errors.New("the run's params are no object")
+		}
+		params = maps.Clone(params)
+		if params == nil {
+			params = make(map[string]any, len(own))
+		}
+		maps.Copy(params, own)
+	}
+	run := map[string]any{
+		"id": a.RunID.String(), "kind": string(a.Kind), "attempt": float64(a.Epoch),
+		"due_at": stamp(a.DueAt), "queued_at": stamp(a.QueuedAt), "started_at": stamp(a.firstStart()), "nominal_at": nil,
+	}
+	if a.NominalAt != nil {
+		run["nominal_at"] = stamp(*a.NominalAt)
+	}
+	x.scope = pipeline.Scope{
+		Params: params, Steps: make(map[string]any, len(x.prog.steps)), Run: run, Location: x.prog.location,
+		Task: map[string]any{"id": a.TaskID.String(), "title": x.prog.title, "version": float64(x.prog.version)},
+	}
+	return nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// run interprets the steps in order. The last step's result is written together with the outcome; each
+// other one lands before the next step starts.
+func (x *execution) run() (ending, bool) {
+	for i := range x.prog.steps {
+		st := &x.prog.steps[i]
+		if context.Cause(x.att.ctx) != nil {
+			return interrupted(x.att, nil)
+		}
+		if x.left() <= 0 {
+			return x.timedOut(st, nil), true
+		}
+		if r, ok := x.recorded[st.ID]; ok && final(st, &r) {
+			x.keep(st, &r)
+			continue
+		}
+		x.scope.Now = x.att.now()
+		v := x.step(st)
+		if v.stopped {
+			return x.stop(st, v)
+		}
+		if v.end != nil {
+			v.end.step = &v.result
+			return *v.end, true
+		}
+		if i == len(x.prog.steps)-1 {
+			x.keep(st, &v.result)
+			end := ending{outcome: x.succeeded(), step: &v.result, events: v.events}
+			return end, true
+		}
+		if err := x.att.record(&v.result, v.events); err != nil {
+			return x.notRecorded(st, err)
+		}
+		x.keep(st, &v.result)
+	}
+	return ending{outcome: x.succeeded()}, true
+}
+
+// final reports whether a recorded result stands. A failed one that was meant to end the run does
+// not: the run has been given another try.
+func final(st *step, r *ordinaut.StepResult) bool {
+	switch r.State {
+	case ordinaut.StepSucceeded, ordinaut.StepSkipped:
+		return true
+	case ordinaut.StepFailed:
+		return st.OnError == ordinaut.OnErrorContinue
+	default:
+		return false
+	}
+}
+
+// keep makes a step's output known to the steps after it. One that has none is null.
+func (x *execution) keep(st *step, r *ordinaut.StepResult) {
+	x.scope.Steps[st.name] = nil
+	if r.State != ordinaut.StepSucceeded {
+		return
+	}
+	if r.OutputBytes > maxOutput {
+		if x.cut == nil {
+			x.cut = make(map[string]int)
+		}
+		x.cut[st.name] = r.OutputBytes
+		return
+	}
+	x.last = r.Output
+	var out any
+	if len(r.Output) > 0 && json.Unmarshal(r.Output, &out) == nil {
+		x.scope.Steps[st.name] = out
+	}
+}
+
+func (x *execution) left() time.Duration { return time.Until(x.until) }
+
+func (x *execution) succeeded() ordinaut.Outcome {
+	out := ordinaut.Outcome{State: ordinaut.RunSucceeded}
+	if len(x.last) <= maxRunOutput {
+		out.Output = x.last
+	}
+	return out
+}
+
+// stop ends the attempt in the middle of a step.
+func (x *execution) stop(st *step, v verdict) (ending, bool) {
+	if cause := context.Cause(x.att.ctx); cause != nil {
+		if errors.Is(cause, errCanceled) {
+			v.result = failed(v.result, x.att, failf(ordinaut.ReasonCanceled, "the run was canceled while the step ran"))
+			return interrupted(x.att, &v.result)
+		}
+		return interrupted(x.att, nil)
+	}
+	v.result = failed(v.result, x.att, failf(ordinaut.ReasonRunTimedOut, "the run's timeout of %s passed while the step ran", x.prog.timeout))
+	return x.timedOut(st, &v.result), true
+}
+
+func (x *execution) timedOut(st *step, r *ordinaut.StepResult) ending {
+	return ending{step: r, outcome: ordinaut.Outcome{
+		State: ordinaut.RunTimedOut, Reason: ordinaut.ReasonRunTimedOut,
+		Error: fmt.Sprintf("the run's timeout of %s passed at step %q", x.prog.timeout, st.ID),
+	}}
+}
+
+func (x *execution) notRecorded(st *step, err error) (ending, bool) {
+	if errors.Is(err, ordinaut.ErrLeaseLost) {
+		return ending{}, false
+	}
+	return endFailed(ordinaut.ReasonInternal, fmt.Sprintf("step %q: its result could not be stored; the log has the details", st.ID)), true
+}
+
+// interrupted ends an attempt whose context has ended: by cancellation, or by giving the run back. It
+// reports false when the lease is lost.
+func interrupted(a *attempt, r *ordinaut.StepResult) (ending, bool) {
+	switch cause := context.Cause(a.ctx); {
+	case errors.Is(cause, errCanceled):
+		return ending{step: r, outcome: ordinaut.Outcome{State: ordinaut.RunCanceled, Reason: ordinaut.ReasonCanceled}}, true
+	case errors.Is(cause, errDraining):
+		return ending{outcome: ordinaut.Outcome{State: ordinaut.RunQueued}}, true
+	default:
+		return ending{}, false
+	}
+}
+
+func endFailed(reason ordinaut.Reason, msg string) ending {
+	return ending{outcome: ordinaut.Outcome{State: ordinaut.RunFailed, Reason: reason, Error: msg}}
+}

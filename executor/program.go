@@ -1,0 +1,143 @@
+package executor
+
+import (
+	"cmp"
+	"container/list"
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/pipeline"
+)
+
+const (
+	// maxPrograms bounds the cache; a program is a few kilobytes.
+	maxPrograms           = 2000
+	programTimeout        = 10 * time.Second
+	defaultStepTimeout    = 60 * time.Second
+	defaultTimeoutSeconds = 900
+)
+
+// program is one version of a task, ready to be interpreted. It never changes.
+type program struct {
+	title    string
+	version  int
+	params   map[string]any
+	location *time.Location
+	timeout  time.Duration
+	retry    *ordinaut.Retry
+	steps    []step
+	code     *pipeline.Program
+}
+
+// step is a step with its defaults filled in.
+type step struct {
+	ordinaut.Step
+	index   int
+	name    string // under steps
+	timeout time.Duration
+}
+
+func compile(spec *ordinaut.TaskSpec, version int) (*program, error) {
+	location, err := time.LoadLocation(cmp.Or(spec.Schedule.Timezone, "UTC"))
+	if err != nil {
+		return nil, err
+	}
+	code, err := pipeline.Compile(spec.Pipeline)
+	if err != nil {
+		return nil, err
+	}
+	p := &program{
+		code: code, title: spec.Title, version: version, params: spec.Params, location: location, retry: spec.Retry,
+		timeout: time.Duration(cmp.Or(spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second,
+		steps:   make([]step, len(spec.Pipeline)),
+	}
+	for i, s := range spec.Pipeline {
+		p.steps[i] = step{
+			Step: s, index: i, name: cmp.Or(s.SaveAs, s.ID),
+			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), defaultStepTimeout),
+		}
+	}
+	return p, nil
+}
+
+type programKey struct {
+	task    ordinaut.TaskID
+	version int
+}
+
+// programs caches programs, the least recently used leaving first.
+type programs struct {
+	store  History
+	flight singleflight.Group
+
+	mu    sync.Mutex // guards what follows
+	byKey map[programKey]*list.Element
+	order *list.List // of cached, latest first
+}
+
+type cached struct {
+	key  programKey
+	prog *program
+}
+
+func newPrograms(store History) *programs {
+	return &programs{store: store, byKey: make(map[programKey]*list.Element), order: list.New()}
+}
+
+// get returns the program of the attempt's task and version. Attempts that miss it at once share one
+// look into the database.
+func (p *programs) get(ctx context.Context, a *attempt) (*program, error) {
+	key := programKey{a.TaskID, a.TaskVersion}
+	if prog := p.find(key); prog != nil {
+		return prog, nil
+	}
+	found, err, _ := p.flight.Do(key.task.String()+"/"+strconv.Itoa(key.version), func() (any, error) {
+		// The look serves others too: it does not end with the attempt that happened to be first.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), programTimeout)
+		defer cancel()
+		spec, err := p.store.TaskVersion(ctx, a.NamespaceID, a.TaskID, a.TaskVersion)
+		if err != nil {
+			return nil, err
+		}
+		prog, err := compile(spec, a.TaskVersion)
+		if err != nil {
+			return nil, err
+		}
+		p.keep(key, prog)
+		return prog, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return found.(*program), nil
+}
+
+func (p *programs) find(key programKey) *program {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	el := p.byKey[key]
+	if el == nil {
+		return nil
+	}
+	p.order.MoveToFront(el)
+	return el.Value.(*cached).prog
+}
+
+func (p *programs) keep(key programKey, prog *program) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.byKey[key] != nil {
+		return
+	}
+	p.byKey[key] = p.order.PushFront(&cached{key, prog})
+	if p.order.Len() > maxPrograms {
+		oldest := p.order.Back()
+		p.order.Remove(oldest)
+		delete(p.byKey, oldest.Value.(*cached).key)
+	}
+}

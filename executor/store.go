@@ -1,0 +1,40 @@
+package executor
+
+import (
+	"context"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// Store is what the executor needs of the database. Errors with [ordinaut.CodeUnavailable] are taken
+// as passing; all methods may be called concurrently.
+type Store interface {
+	Queue
+	History
+}
+
+// Queue hands out runs and takes back what became of them.
+type Queue interface {
+	// ClaimRuns leases up to limit ready runs to worker for ttl, most urgent first.
+	ClaimRuns(ctx context.Context, worker string, ttl time.Duration, limit int) ([]ordinaut.Attempt, error)
+	// RenewLeases extends the held leases to ttl from now. It tells which of them are no longer held
+	// and which of them somebody wants canceled.
+	RenewLeases(ctx context.Context, worker string, ttl time.Duration, held []ordinaut.Lease) (lost, canceled []ordinaut.RunID, err error)
+	// Record writes all records in one transaction. One whose lease is not current is left out whole,
+	// and its run reported lost. A record that was already written may come again.
+	Record(ctx context.Context, recs []ordinaut.Record) (lost []ordinaut.RunID, err error)
+	// RescueRuns gives back up to limit runs whose lease has expired and tells how many.
+	RescueRuns(ctx context.Context, limit int) (int, error)
+	// WakeRuns makes up to limit sleepers ready whose time has come. It tells how many, and how long
+	// it is until the next one is due: something long when nobody sleeps.
+	WakeRuns(ctx context.Context, limit int) (n int, next time.Duration, err error)
+}
+
+// History tells what is to be done and what has been done already.
+type History interface {
+	// TaskVersion returns a task's definition as of a version; it never changes.
+	TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (*ordinaut.TaskSpec, error)
+	// ListSteps returns what a run has recorded of its steps.
+	ListSteps(ctx context.Context, ns ordinaut.NamespaceID, run ordinaut.RunID) ([]ordinaut.StepResult, error)
+}
