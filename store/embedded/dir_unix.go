@@ -1,0 +1,5 @@
+//go:build unix && !darwin
+
+package embedded
+
+func userDataDir() (string, error) { return xdgDataDir() }
