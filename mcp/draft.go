@@ -1,0 +1,164 @@
+package mcp
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/pipeline"
+	"github.com/ordinaut/ordinaut/scheduler"
+)
+
+const (
+	previewTimes = 3
+
+	defaultPriority       = 5
+	defaultTimeoutSeconds = 900
+
+	// closeTimes is the period below which a creator is asked whether it is meant.
+	closeTimes = 10 * time.Second
+)
+
+// draft is a definition on its way into the store.
+type draft struct {
+	spec     ordinaut.TaskSpec
+	plan     *scheduler.Plan
+	now      time.Time
+	warnings []string
+}
+
+// setSchedule checks and normalises a schedule that is new to the task.
+func (d *draft) setSchedule(schedule ordinaut.Schedule, zoneLeftOut bool) error {
+	plan, normalised, err := scheduler.Parse(schedule, d.now)
+	if err != nil {
+		return err
+	}
+	d.plan, d.spec.Schedule = plan, normalised
+	if zoneLeftOut && normalised.Kind == ordinaut.ScheduleCron {
+		d.warn("timezone was left out, so the schedule is read in UTC; set timezone if the person lives elsewhere")
+	}
+	d.warnAboutTimes(plan.Preview(d.now, previewTimes))
+	return nil
+}
+
+func (d *draft) warnAboutTimes(fires []scheduler.Fire) {
+	for i, f := range fires {
+		if f.DST != scheduler.DSTNone {
+			d.warn("at %s a clock change bears on the schedule (%s)", stamp(f.UTC), f.DST)
+		}
+		if i == 1 && f.UTC.Sub(fires[0].UTC) < closeTimes {
+			d.warn("the schedule is due every %s: is that meant?", f.UTC.Sub(fires[0].UTC))
+		}
+	}
+	if kind := d.spec.Schedule.Kind; len(fires) < previewTimes && kind != ordinaut.ScheduleOnce && kind != ordinaut.ScheduleManual {
+		d.warn("the schedule ends soon: times left: %d", len(fires))
+	}
+}
+
+func (d *draft) warn(format string, args ...any) {
+	d.warnings = append(d.warnings, fmt.Sprintf(format, args...))
+}
+
+// checkPipeline checks the steps against the actions that the caller's namespace has now.
+func (s *Server) checkPipeline(ctx context.Context, c *call, d *draft) error {
+	known, err := s.actions(ctx, c.agent.NamespaceID)
+	if err != nil {
+		return err
+	}
+	if err := pipeline.Check(s.validator, d.spec, known.lookup, known.names); err != nil {
+		return err
+	}
+	servers, err := s.cfg.Store.ListServers(ctx, c.agent.NamespaceID)
+	if err != nil {
+		return err
+	}
+	for _, server := range servers {
+		if server.State != "ready" && usesServer(d.spec.Pipeline, server.Name) {
+			d.warn("server %s, which a step uses, is unavailable at the moment", server.Name)
+		}
+	}
+	return nil
+}
+
+func usesServer(steps []ordinaut.Step, server string) bool {
+	for _, step := range steps {
+		if strings.HasPrefix(step.Uses, server+".") {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *draft) fillDefaults() {
+	d.spec.Priority = cmp.Or(d.spec.Priority, defaultPriority)
+	d.spec.TimeoutSeconds = cmp.Or(d.spec.TimeoutSeconds, defaultTimeoutSeconds)
+}
+
+// first returns the nominal time with which the schedule begins, if there is one.
+func (d *draft) first() *time.Time {
+	first, ok := d.plan.First(d.now)
+	if !ok {
+		return nil
+	}
+	return &first
+}
+
+// answer tells of the task as it was stored. A repeated call may have found one that is older than
+// the draft, hence the plan of what is there.
+func (d *draft) answer(task ordinaut.Task) (taskAnswer, error) {
+	plan, err := scheduler.Compile(task.Spec.Schedule)
+	if err != nil {
+		return taskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", task.ID, notPublic(err))
+	}
+	return taskAnswer{
+		Task: viewTask(task), Words: plan.Words(), NextTimes: nextTimes(task, plan, d.now),
+		Warnings: d.warnings, Next: nextForTask(task),
+	}, nil
+}
+
+// nextTimes returns when the task is due next. Only an active task is due.
+func nextTimes(task ordinaut.Task, plan *scheduler.Plan, now time.Time) []timeView {
+	if task.State != ordinaut.TaskActive {
+		return []timeView{}
+	}
+	return viewTimes(plan.Preview(now, previewTimes))
+}
+
+// nextForTask says what an assistant can do with a task in its state.
+func nextForTask(task ordinaut.Task) string {
+	switch {
+	case task.State == ordinaut.TaskPaused:
+		return "It is paused: resume_task obeys its schedule again, run_now starts it once."
+	case task.State == ordinaut.TaskFinished:
+		return "Its schedule has no further time: update_task can give it another, run_now starts it once."
+	case task.Spec.Schedule.Kind == ordinaut.ScheduleManual:
+		return "It has no times of its own: run_now starts it."
+	default:
+		return "It runs by itself. run_now with wait_seconds tries it at once; list_runs with task_id shows what happened."
+	}
+}
+
+// taskText is the text of an answer about one task.
+func taskText(t taskView, words string, times []timeView, warnings []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %q %s, version %d: %s.", t.ID, t.Title, t.State, t.Version, words)
+	if t.Note != "" {
+		fmt.Fprintf(&b, " Note: %s.", t.Note)
+	}
+	fmt.Fprintf(&b, "\nSteps: %s.", strings.Join(t.Steps, "; "))
+	for i, at := range times {
+		if i == 0 {
+			b.WriteString("\nNext: ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString(at.Local)
+	}
+	for _, w := range warnings {
+		b.WriteString("\nWarning: " + w)
+	}
+	return b.String()
+}

@@ -1,0 +1,59 @@
+package mcp
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
+)
+
+const detailFull = "full"
+
+// getTaskArgs is the input of get_task.
+type getTaskArgs struct {
+	TaskID string `json:"task_id"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// getTaskAnswer is the output of get_task.
+type getTaskAnswer struct {
+	Task      taskView        `json:"task"`
+	Words     string          `json:"words"`
+	NextTimes []timeView      `json:"next_times"`
+	Pipeline  []ordinaut.Step `json:"pipeline,omitempty"`
+	Params    map[string]any  `json:"params,omitempty"`
+}
+
+func (a getTaskAnswer) text() string {
+	var b strings.Builder
+	b.WriteString(taskText(a.Task, a.Words, a.NextTimes, nil))
+	if a.Pipeline != nil {
+		b.WriteString("\nPipeline: " + compact(a.Pipeline))
+	}
+	if a.Params != nil {
+		b.WriteString("\nParams: " + compact(a.Params))
+	}
+	return b.String()
+}
+
+func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskAnswer, error) {
+	id, err := taskID(in.TaskID)
+	if err != nil {
+		return getTaskAnswer{}, err
+	}
+	task, err := s.cfg.Store.GetTask(ctx, c.agent.NamespaceID, id)
+	if err != nil {
+		return getTaskAnswer{}, err
+	}
+	plan, err := scheduler.Compile(task.Spec.Schedule)
+	if err != nil {
+		return getTaskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", id, notPublic(err))
+	}
+	answer := getTaskAnswer{Task: viewTask(task), Words: plan.Words(), NextTimes: nextTimes(task, plan, s.now())}
+	if in.Detail == detailFull {
+		answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
+	}
+	return answer, nil
+}

@@ -1,0 +1,19 @@
+package mcp
+
+// instructions are read by every assistant that connects, before its first call. Clients cut them at
+// about 2 KB.
+const instructions = `Ordinaut does work on time and unattended, and keeps what happened. A task is a schedule and a pipeline of steps; every execution of it is a run.
+
+To schedule something:
+1. list_actions shows what a step can use; with name, that action's input and output schema.
+2. preview_schedule says in words and times what a schedule means. Always set the person's timezone: the default is UTC.
+3. create_task stores it; run_now with wait_seconds 15 tries it at once and answers with each step's result.
+
+To look after it: list_tasks, list_runs and get_run (detail full shows inputs and outputs); update_task changes only the keys you give; pause_task and resume_task; cancel_run; get_status says whether Ordinaut itself is well.
+
+A pipeline, for example:
+[{"id": "weather", "uses": "http.request", "with": {"url": "https://api.example.com/forecast", "query": {"city": "${params.city}"}}},
+ {"id": "tell", "uses": "chat.send", "if": "steps.weather.body.rain", "with": {"text": "Take an umbrella: ${steps.weather.body.summary}"}}]
+Texts in with may hold ${expression} (JMESPath) over params, steps, run, task and now; if and expect are bare expressions. A text that is one ${...} keeps the value's type.
+
+An error answer has code, message, pointer (the argument at fault) and example: correct that argument and call again. When an answer got lost, repeat the call with the same idempotency_key: it is done once.`

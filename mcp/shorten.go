@@ -1,0 +1,59 @@
+package mcp
+
+import (
+	"encoding/json"
+	"slices"
+	"unicode/utf8"
+)
+
+// maxErrorChars bounds the error texts of runs and steps in an answer.
+const maxErrorChars = 500
+
+// shorten returns s cut to at most limit bytes, at the border of a character, with an ellipsis.
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return s[:border(s, limit)] + "…"
+}
+
+// border returns the last start of a character at or before limit.
+func border(s string, limit int) int {
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return limit
+}
+
+// slot is a JSON value in an answer, and where to say how many bytes of it were left out.
+type slot struct {
+	value *json.RawMessage
+	cut   *int
+}
+
+// fit cuts the values so that together they take at most limit bytes. Small values stay whole: each
+// may take an equal share of what is left, and what one does not use goes to the larger ones. A value
+// that is cut becomes text.
+func fit(slots []slot, limit int) {
+	slices.SortStableFunc(slots, func(a, b slot) int { return len(*a.value) - len(*b.value) })
+	for i, s := range slots {
+		share := limit / (len(slots) - i)
+		if len(*s.value) > share {
+			text := string(*s.value)
+			kept := border(text, share)
+			*s.cut += len(text) - kept
+			*s.value = quoteJSON(text[:kept])
+			limit -= kept
+			continue
+		}
+		limit -= len(*s.value)
+	}
+}
+
+func quoteJSON(s string) json.RawMessage {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return json.RawMessage(`""`) // unreachable: every string marshals
+	}
+	return b
+}

@@ -1,0 +1,122 @@
+package mcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
+)
+
+// updateTries is how often a change without if_version is made anew when others change the task too.
+const updateTries = 3
+
+// updateTaskArgs is the input of update_task. What is nil stays as it is.
+type updateTaskArgs struct {
+	TaskID         string          `json:"task_id"`
+	IfVersion      int             `json:"if_version,omitempty"`
+	Title          *string         `json:"title,omitempty"`
+	Description    *string         `json:"description,omitempty"`
+	Schedule       *scheduleArgs   `json:"schedule,omitempty"`
+	Pipeline       []ordinaut.Step `json:"pipeline,omitempty"`
+	Params         map[string]any  `json:"params,omitempty"`
+	Priority       *int            `json:"priority,omitempty"`
+	TimeoutSeconds *int            `json:"timeout_seconds,omitempty"`
+	Retry          *ordinaut.Retry `json:"retry,omitempty"`
+	IdempotencyKey string          `json:"idempotency_key,omitempty"`
+}
+
+func (s *Server) updateTask(ctx context.Context, c *call, in updateTaskArgs) (taskAnswer, error) {
+	id, err := taskID(in.TaskID)
+	if err != nil {
+		return taskAnswer{}, err
+	}
+	if !in.changes() {
+		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, retry")
+	}
+	for try := 1; ; try++ {
+		answer, err := s.tryUpdate(ctx, c, id, in)
+		if in.IfVersion == 0 && try < updateTries && isVersionConflict(err) {
+			continue
+		}
+		return answer, err
+	}
+}
+
+// isVersionConflict reports whether somebody else changed the task between reading and writing it.
+func isVersionConflict(err error) bool {
+	var public *ordinaut.Error
+	return errors.As(err, &public) && public.Code == ordinaut.CodeConflict && public.Pointer == "/if_version"
+}
+
+// tryUpdate changes the task as it is now. It is a conflict if somebody else changes it meanwhile.
+func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in updateTaskArgs) (taskAnswer, error) {
+	task, err := s.cfg.Store.GetTask(ctx, c.agent.NamespaceID, id)
+	if err != nil {
+		return taskAnswer{}, err
+	}
+	d := draft{now: s.now(), spec: task.Spec}
+	next := task.NextAt
+	if in.Schedule == nil {
+		if d.plan, err = scheduler.Compile(task.Spec.Schedule); err != nil {
+			return taskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", id, notPublic(err))
+		}
+		if task.State == ordinaut.TaskPaused { // shows no next time, yet must have one when it is resumed
+			next = d.first()
+		}
+	} else {
+		schedule, err := in.Schedule.schedule()
+		if err != nil {
+			return taskAnswer{}, err
+		}
+		if err := d.setSchedule(schedule, in.Schedule.Timezone == ""); err != nil {
+			return taskAnswer{}, err
+		}
+		next = d.first()
+	}
+	in.apply(&d.spec)
+	if in.Pipeline != nil || in.Params != nil {
+		if err := s.checkPipeline(ctx, c, &d); err != nil {
+			return taskAnswer{}, err
+		}
+	}
+	version := in.IfVersion
+	if version == 0 {
+		version = task.Version
+	}
+	task, err = s.cfg.Store.UpdateTask(ctx, c.mutation(in.IdempotencyKey), id, version, d.spec, next)
+	if err != nil {
+		return taskAnswer{}, err
+	}
+	return d.answer(task)
+}
+
+// changes reports whether the call changes anything.
+func (in updateTaskArgs) changes() bool {
+	return in.Title != nil || in.Description != nil || in.Schedule != nil || in.Pipeline != nil ||
+		in.Params != nil || in.Priority != nil || in.TimeoutSeconds != nil || in.Retry != nil
+}
+
+// apply puts what was given, schedule aside, into spec.
+func (in updateTaskArgs) apply(spec *ordinaut.TaskSpec) {
+	put(&spec.Title, in.Title)
+	put(&spec.Description, in.Description)
+	put(&spec.Priority, in.Priority)
+	put(&spec.TimeoutSeconds, in.TimeoutSeconds)
+	if in.Pipeline != nil {
+		spec.Pipeline = in.Pipeline
+	}
+	if in.Params != nil {
+		spec.Params = in.Params
+	}
+	if in.Retry != nil {
+		spec.Retry = in.Retry
+	}
+}
+
+func put[T any](to, value *T) {
+	if value != nil {
+		*to = *value
+	}
+}

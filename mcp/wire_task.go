@@ -1,0 +1,121 @@
+package mcp
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// taskView is a task without the bulk of its definition.
+type taskView struct {
+	ID             string          `json:"id"`
+	Title          string          `json:"title"`
+	Description    string          `json:"description,omitempty"`
+	State          string          `json:"state"`
+	Note           string          `json:"note,omitempty"`
+	Version        int             `json:"version"`
+	Schedule       scheduleView    `json:"schedule"`
+	NextAt         string          `json:"next_at,omitempty"`
+	Steps          []string        `json:"steps"`
+	Priority       int             `json:"priority"`
+	TimeoutSeconds int             `json:"timeout_seconds"`
+	Retry          *ordinaut.Retry `json:"retry,omitempty"`
+	CreatedAt      string          `json:"created_at"`
+	UpdatedAt      string          `json:"updated_at"`
+}
+
+func viewTask(t ordinaut.Task) taskView {
+	v := taskView{
+		ID: t.ID.String(), Title: t.Spec.Title, Description: t.Spec.Description,
+		State: string(t.State), Note: t.Note, Version: t.Version,
+		Schedule: viewSchedule(t.Spec.Schedule), NextAt: stampOf(t.NextAt),
+		Steps:    make([]string, len(t.Spec.Pipeline)),
+		Priority: t.Spec.Priority, TimeoutSeconds: t.Spec.TimeoutSeconds, Retry: t.Spec.Retry,
+		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.UpdatedAt),
+	}
+	for i, s := range t.Spec.Pipeline {
+		v.Steps[i] = s.ID + ": " + s.Uses
+	}
+	return v
+}
+
+// taskRow is a task in a list, and the receipt of a change of its state.
+type taskRow struct {
+	ID       string `json:"id"`
+	Title    string `json:"title"`
+	State    string `json:"state"`
+	Note     string `json:"note,omitempty"`
+	Version  int    `json:"version"`
+	Kind     string `json:"kind"`
+	Expr     string `json:"expr,omitempty"`
+	Timezone string `json:"timezone"`
+	NextAt   string `json:"next_at,omitempty"`
+}
+
+func viewTaskRow(t ordinaut.Task) taskRow {
+	return taskRow{
+		ID: t.ID.String(), Title: t.Spec.Title, State: string(t.State), Note: t.Note, Version: t.Version,
+		Kind: string(t.Spec.Schedule.Kind), Expr: t.Spec.Schedule.Expr, Timezone: t.Spec.Schedule.Timezone,
+		NextAt: stampOf(t.NextAt),
+	}
+}
+
+// line returns the row as one line of text.
+func (r taskRow) line() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %q %s, %s", r.ID, r.Title, r.State, r.Kind)
+	if r.Expr != "" {
+		fmt.Fprintf(&b, " %s (%s)", r.Expr, r.Timezone)
+	}
+	if r.NextAt != "" {
+		b.WriteString(", next " + r.NextAt)
+	}
+	if r.Note != "" {
+		fmt.Fprintf(&b, ", note %q", r.Note)
+	}
+	return b.String()
+}
+
+// taskChange is the answer of tools that change the state of a task.
+type taskChange struct {
+	Task taskRow `json:"task"`
+	Next string  `json:"next"`
+}
+
+func (a taskChange) text() string { return a.Task.line() + "\n" + a.Next }
+
+// taskID reads the argument task_id.
+func taskID(text string) (ordinaut.TaskID, error) {
+	id, err := ordinaut.ParseTaskID(text)
+	if err != nil || id.IsZero() {
+		return id, badID("/task_id", text, "task", "list_tasks shows ids")
+	}
+	return id, nil
+}
+
+// runID reads the argument run_id.
+func runID(text string) (ordinaut.RunID, error) {
+	id, err := ordinaut.ParseRunID(text)
+	if err != nil || id.IsZero() {
+		return id, badID("/run_id", text, "run", "list_runs shows ids")
+	}
+	return id, nil
+}
+
+// badID says which kind of id is wanted, and which one it got if that is plain.
+func badID(pointer, text, want, hint string) error {
+	for _, kind := range []string{"task", "run", "agent", "event", "server"} {
+		if kind != want && strings.HasPrefix(text, kind+"_") {
+			return ordinaut.Invalid(pointer, "got the id of %s, want the id of a %s: %s_ and 32 hex digits; %s", article(kind), want, want, hint)
+		}
+	}
+	return ordinaut.Invalid(pointer, "want the id of a %s: %s_ and 32 hex digits; %s", want, want, hint)
+}
+
+func article(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
