@@ -118,6 +118,9 @@ func (c *checker) step(i int, s ordinaut.Step) *ordinaut.Error {
 	if err != nil {
 		return err
 	}
+	if err := templateInKey(s.With, "/with"); err != nil {
+		return err
+	}
 	if err := c.node(i, &compiled.with, "/with"); err != nil {
 		return err
 	}
@@ -155,13 +158,6 @@ func (c *checker) unknownAction(s ordinaut.Step) *ordinaut.Error {
 
 // node checks the references of the templates in a part of with.
 func (c *checker) node(i int, n *node, at string) *ordinaut.Error {
-	if object, ok := n.plain.(map[string]any); ok {
-		for _, key := range slices.Sorted(maps.Keys(object)) {
-			if strings.Contains(key, "${") {
-				return ordinaut.Invalid(at+schemas.Pointer(key), "a key is never rendered; ${…} has a meaning in values only")
-			}
-		}
-	}
 	if n.template != nil {
 		for _, p := range n.template.parts {
 			if p.expr == nil {
@@ -179,6 +175,29 @@ func (c *checker) node(i int, n *node, at string) *ordinaut.Error {
 		}
 		if err := c.node(i, &n.members[k], at+schemas.Pointer(token)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// templateInKey finds a key that its writer took for a template.
+func templateInKey(v any, at string) *ordinaut.Error {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			inner := at + schemas.Pointer(key)
+			if strings.Contains(key, "${") {
+				return ordinaut.Invalid(inner, "a key is never rendered; ${…} has a meaning in values only")
+			}
+			if err := templateInKey(v[key], inner); err != nil {
+				return err
+			}
+		}
+	case []any:
+		for i, member := range v {
+			if err := templateInKey(member, at+"/"+strconv.Itoa(i)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

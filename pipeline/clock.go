@@ -67,13 +67,18 @@ func loadZone(name string) (*time.Location, error) {
 	return zone, nil
 }
 
+const maxLayout = 1000 // bytes
+
 // formatTime is format_time(time, layout) with a layout of strftime.
 func formatTime(_ *evaluator, args []any) (any, error) {
 	t, err := argTime("format_time", args[0])
 	if err != nil {
 		return nil, err
 	}
-	return strftime(t, args[1].(string))
+	if layout := args[1].(string); len(layout) <= maxLayout {
+		return strftime(t, layout)
+	}
+	return nil, fmt.Errorf("format_time wants a layout of at most %d bytes", maxLayout)
 }
 
 // strftime writes t by layout: %Y-%m-%d and so on, all in English.

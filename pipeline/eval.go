@@ -272,9 +272,6 @@ func (e *evaluator) let(node *parsing.ASTNode, v any) (any, error) {
 	defer func() { e.vars = outer }()
 	for i := range node.Children[0].Children {
 		binding := &node.Children[0].Children[i]
-		if binding.NodeType != parsing.ASTBinding || binding.Children[0].NodeType != parsing.ASTVariable {
-			return nil, errors.New("has a let that binds no variable; want let $name = … in …")
-		}
 		if err := e.left.spend(len(e.vars)); err != nil {
 			return nil, err
 		}

@@ -30,7 +30,31 @@ func parseExpression(source string) (*expression, error) {
 	if err != nil {
 		return nil, located(source, explain(source, tokens, code, marks, err))
 	}
+	if root.NodeType == parsing.ASTBinding || strayBinding(&root) {
+		return nil, located(source, faultAt(firstOf(tokens, "="), "has a single =, equality is =="))
+	}
 	return &expression{source: source, root: root}, nil
+}
+
+// strayBinding reports whether there is a = outside of let $name = …, which the parser lets pass.
+func strayBinding(node *parsing.ASTNode) bool {
+	for i := range node.Children {
+		child := &node.Children[i]
+		is := child.NodeType == parsing.ASTBinding
+		if is != (node.NodeType == parsing.ASTBindings) || is && child.Children[0].NodeType != parsing.ASTVariable || strayBinding(child) {
+			return true
+		}
+	}
+	return false
+}
+
+func firstOf(tokens []token, text string) int {
+	for _, t := range tokens {
+		if t.text == text {
+			return t.offset
+		}
+	}
+	return 0
 }
 
 // parse calls the library's parser, which reads its tokens without looking whether there are any left.
@@ -124,7 +148,7 @@ func isConstant(name string) bool { return name == "true" || name == "false" || 
 func explain(source string, tokens []token, code string, marks []int, err error) error {
 	var syntax parsing.SyntaxError
 	if !errors.As(err, &syntax) {
-		return faultAt(0, "cannot be read: %s", strings.TrimPrefix(err.Error(), "SyntaxError: "))
+		return faultAt(0, "holds a number that is out of range") // the scan has seen all else
 	}
 	found := -1
 	for i, mark := range marks {

@@ -69,7 +69,7 @@ func (t *template) whole() *expression {
 
 // parseCondition parses an if or expect, which may also be written as one ${…}.
 func parseCondition(text string) (*expression, error) {
-	if !strings.HasPrefix(strings.TrimSpace(text), "${") {
+	if !strings.Contains(text, "${") {
 		return parseExpression(text)
 	}
 	t, err := parseTemplate(strings.TrimSpace(text))
@@ -77,7 +77,7 @@ func parseCondition(text string) (*expression, error) {
 		return nil, err
 	}
 	if t.whole() == nil {
-		return nil, errors.New("want a bare expression such as steps.check.body.ok, without text around it")
+		return nil, errors.New("want a bare expression such as steps.check.body.ok, not text with ${…} in it")
 	}
 	return t.whole(), nil
 }

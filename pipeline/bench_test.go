@@ -1,0 +1,83 @@
+package pipeline
+
+import (
+	"testing"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/schemas"
+)
+
+func benchmarkSteps() []ordinaut.Step {
+	return []ordinaut.Step{{
+		ID: "a", Uses: "http.request", If: "steps.weather.status == 200", Expect: "status == 200",
+		With: map[string]any{
+			"url": "https://api.example.com/f?city=${params.city}", "query": map[string]any{"start": "${now}", "end": "${now + 24h}"},
+			"json": map[string]any{"names": "${steps.events.items[?price > 3].name}", "text": "Plan: ${steps.events.items} ${steps.weather.body.text}"},
+		},
+	}}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	steps := benchmarkSteps()
+	for b.Loop() {
+		if _, err := Compile(steps); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	p, err := Compile(benchmarkSteps())
+	if err != nil {
+		b.Fatal(err)
+	}
+	scope := testScope(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Render(0, scope); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkRenderPlain(b *testing.B) {
+	p, err := Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"url": "https://e.com"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	scope := testScope(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Render(0, scope); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkIf(b *testing.B) {
+	p, err := Compile(benchmarkSteps())
+	if err != nil {
+		b.Fatal(err)
+	}
+	scope := testScope(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if ok, err := p.If(0, scope); !ok || err != nil {
+			b.Fatal(ok, err)
+		}
+	}
+}
+
+func BenchmarkCheck(b *testing.B) {
+	lookup, names := catalogue()
+	v := schemas.NewValidator(0)
+	spec := ordinaut.TaskSpec{Params: map[string]any{"city": "x"}, Pipeline: []ordinaut.Step{
+		{ID: "weather", Uses: "http.request", With: map[string]any{"url": "https://e.com"}}, {ID: "events", Uses: "http.request", With: map[string]any{"url": "https://e.com"}}, benchmarkSteps()[0],
+	}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := Check(v, spec, lookup, names); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
