@@ -29,6 +29,7 @@ type call struct {
 	msg       *message
 	out       sink
 	progress  *reporter
+	err       error // what the handler returned, if [Hooks] are in place
 }
 
 type callKey struct{}

@@ -126,7 +126,10 @@ func (f *Front) conclude(ctx context.Context, c *call, resp mcp.JSONRPCMessage) 
 		return answer{body: body, outcome: outcomeOK}
 	case mcp.JSONRPCError:
 		if resp.Error.Code != codeInternal {
-			return answer{fault: cleanError(resp.Error, c.msg.id, c.requestID), outcome: outcomeClientError}
+			return answer{fault: cleanError(resp.Error, c.msg, c.requestID), outcome: outcomeClientError}
+		}
+		if f := knownError(c); f != nil {
+			return answer{fault: f, outcome: outcomeClientError}
 		}
 		if ctx.Err() != nil {
 			return answer{fault: internalFault(c.msg.id, c.requestID), outcome: outcomeCanceled}

@@ -51,6 +51,7 @@ func TestHostileMessages(t *testing.T) {
 		"id by case":           {strings.Replace(modernCall, `"id"`, `"ID"`, 1), 400, -32600},
 		"name by case":         {strings.Replace(modernCall, `"name":"echo"`, `"name":"echo","NAME":"EVIL"`, 1), 400, -32600},
 		"only name by case":    {strings.Replace(modernCall, `"name"`, `"Name"`, 1), 400, -32600},
+		"any member by case":   {strings.Replace(modernCall, `"name":"echo"`, `"name":"echo","cursor":"a","Cursor":"EVIL"`, 1), 400, -32600},
 		"NUL in a member name": {strings.Replace(modernCall, `"method"`, `"method\u0000"`, 1), 400, -32600},
 		"no jsonrpc":           {strings.Replace(modernCall, `"jsonrpc":"2.0",`, "", 1), 400, -32600},
 		"jsonrpc 1":            {strings.Replace(modernCall, `"2.0"`, `"1.0"`, 1), 400, -32600},

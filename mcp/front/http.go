@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mark3labs/mcp-go/mcp"
@@ -142,10 +143,18 @@ func (x *exchange) denied(err error) *fault {
 			return x.tooMany(wait, "too many failed authentications from this address")
 		}
 		x.outcome, flt.status = outcomeUnauthenticated, http.StatusUnauthorized
-		x.challenge(x.r.Header.Get("Authorization") != "", "invalid_token")
+		what := ""
+		if x.r.Header.Get("Authorization") != "" {
+			what = "invalid_token"
+		}
+		x.challenge(what, nil)
 	case ordinaut.CodePermissionDenied:
 		x.outcome, flt.status = outcomeForbidden, http.StatusForbidden
-		x.challenge(true, "insufficient_scope")
+		var scope *ScopeError
+		if errors.As(err, &scope) {
+			flt.need = scope.Need
+		}
+		x.challenge("insufficient_scope", flt.need)
 	case ordinaut.CodeResourceExhausted:
 		return x.tooMany(time.Second, flt.msg)
 	case ordinaut.CodeUnavailable:
@@ -159,16 +168,20 @@ func (x *exchange) denied(err error) *fault {
 	return flt
 }
 
-// challenge tells the client where to learn how to authenticate and, if it tried, what was wrong.
-func (x *exchange) challenge(tried bool, what string) {
-	value, comma := "Bearer", " "
+// challenge tells the client where to learn how to authenticate, what was wrong with its credential if
+// it had one, and which scopes it needs.
+func (x *exchange) challenge(what string, need []string) {
+	var parts []string
 	if x.cfg.ResourceMetadataURL != "" {
-		value, comma = value+comma+"resource_metadata="+strconv.Quote(x.cfg.ResourceMetadataURL), ", "
+		parts = append(parts, "resource_metadata="+strconv.Quote(x.cfg.ResourceMetadataURL))
 	}
-	if tried {
-		value += comma + `error="` + what + `"`
+	if what != "" {
+		parts = append(parts, "error="+strconv.Quote(what))
 	}
-	x.w.Header().Set("WWW-Authenticate", value)
+	if len(need) > 0 {
+		parts = append(parts, "scope="+strconv.Quote(strings.Join(need, " ")))
+	}
+	x.w.Header().Set("WWW-Authenticate", strings.TrimSpace("Bearer "+strings.Join(parts, ", ")))
 }
 
 func (x *exchange) tooMany(wait time.Duration, msg string) *fault {

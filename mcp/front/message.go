@@ -23,6 +23,7 @@ type message struct {
 	id          json.RawMessage // nil for a notification
 	method      string          // empty for a response
 	name        string          // params.name
+	uri         string          // params.uri of a method about one resource
 	version     string          // protocol version that _meta declares
 	token       json.RawMessage // progress token, nil if none was sent
 	cancels     json.RawMessage // params.requestId, what a cancellation names
@@ -168,10 +169,14 @@ func (m *message) checkParams() *fault {
 		}
 		m.name = name
 	case string(mcp.MethodResourcesRead), string(mcp.MethodResourcesSubscribe), string(mcp.MethodResourcesUnsubscribe):
+		if m.rawURI == nil {
+			return nil // the server says what is missing, or that it has no such method
+		}
 		uri, ok := plainText(m.rawURI)
 		if !ok || uri == "" || len(uri) > maxURIBytes || strings.ContainsAny(uri, " \"<>\\^`{|}") {
 			return &fault{code: codeInvalidParams, msg: "params.uri must be a URI of at most 2048 characters"}
 		}
+		m.uri = uri
 	}
 	return nil
 }

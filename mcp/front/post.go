@@ -84,7 +84,11 @@ func (x *exchange) modern() *fault {
 // answer writes an answer; a message that gets none is acknowledged.
 func (x *exchange) answer(a answer) {
 	switch {
-	case a.fault != nil && x.call.era == eraModern:
+	case a.fault != nil && (x.call.era == eraModern || a.fault.status != 0):
+		if a.fault.status == http.StatusForbidden {
+			x.outcome = outcomeForbidden
+			x.challenge("insufficient_scope", a.fault.need)
+		}
 		x.reply.finish(a.fault.httpStatus(), a.bytes())
 	case a.bytes() == nil:
 		x.reply.finish(http.StatusAccepted, nil)

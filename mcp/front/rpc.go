@@ -18,6 +18,7 @@ const (
 	codeInvalidParams      = mcp.INVALID_PARAMS
 	codeInternal           = mcp.INTERNAL_ERROR
 	codeHeaderMismatch     = mcp.HEADER_MISMATCH
+	codeMissingCapability  = mcp.MISSING_REQUIRED_CLIENT_CAPABILITY
 	codeUnsupportedVersion = mcp.UNSUPPORTED_PROTOCOL_VERSION
 	codeRefused            = -32000 // refused before it was read as a call; data.code says why
 )
@@ -36,7 +37,8 @@ type fault struct {
 	msg    string
 	id     json.RawMessage // null in the answer if nil
 	data   any
-	status int // HTTP status; 0 derives it from code
+	status int      // HTTP status; 0 derives it from code
+	need   []string // scopes to name in a challenge
 }
 
 // wireError is a JSON-RPC error answer.
@@ -105,17 +107,22 @@ func internalFault(id json.RawMessage, requestID string) *fault {
 // cleanError makes an error of the protocol library fit to leave. The text of an internal error is a
 // handler's raw Go error, which only the log may have; other texts can repeat names and header values
 // of the request.
-func cleanError(e mcp.JSONRPCErrorDetails, id json.RawMessage, requestID string) *fault {
-	f := &fault{code: e.Code, id: id, data: e.Data}
+func cleanError(e mcp.JSONRPCErrorDetails, m *message, requestID string) *fault {
+	f := &fault{code: e.Code, id: m.id, data: e.Data}
 	switch e.Code {
 	case codeInternal:
-		return internalFault(id, requestID)
+		return internalFault(m.id, requestID)
 	case codeMethodNotFound:
 		f.msg = msgMethodNotFound
 	case codeInvalidRequest, codeParse: // the scan accepted it, so what did not decode was params
 		f.code, f.msg = codeInvalidParams, msgBadParams
 	case codeHeaderMismatch:
 		f.msg = msgHeaders
+	case codeInvalidParams, mcp.RESOURCE_NOT_FOUND:
+		f.msg = cleanText(e.Message)
+		if f.data == nil && m.uri != "" {
+			f.data = errorData{Code: ordinaut.CodeNotFound, RequestID: requestID, URI: m.uri}
+		}
 	default:
 		f.msg = cleanText(e.Message)
 	}

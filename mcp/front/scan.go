@@ -9,9 +9,8 @@ import (
 )
 
 const (
-	maxEnvelopeKeys = 64  // members of the message, of its params and of _meta
-	maxNumberChars  = 128 // longest number literal
-	linearKeys      = 12  // members compared one by one before a map is made
+	maxEnvelopeKeys = 64 // members of the message, of its params and of _meta
+	linearKeys      = 12 // members compared one by one before a map is made
 )
 
 // place says what a value is to the message that holds it.
@@ -275,51 +274,6 @@ func (s *scanner) array(at place, depth int) *fault {
 	}
 	s.pos++
 	return nil
-}
-
-// number reads a number by the grammar of JSON and refuses one that no float64 can hold.
-func (s *scanner) number() *fault {
-	start := s.pos
-	if s.peek() == '-' {
-		s.pos++
-	}
-	switch {
-	case s.peek() == '0':
-		s.pos++
-	case !s.digits():
-		return s.syntax("malformed number")
-	}
-	if s.peek() == '.' {
-		if s.pos++; !s.digits() {
-			return s.syntax("malformed number")
-		}
-	}
-	exponent := s.peek() == 'e' || s.peek() == 'E'
-	if exponent {
-		if s.pos++; s.peek() == '+' || s.peek() == '-' {
-			s.pos++
-		}
-		if !s.digits() {
-			return s.syntax("malformed number")
-		}
-	}
-	if s.pos-start > maxNumberChars {
-		return s.refuse("a number of more than %d characters", maxNumberChars)
-	}
-	if exponent {
-		if _, err := strconv.ParseFloat(string(s.in[start:s.pos]), 64); err != nil {
-			return s.refuse("a number out of range")
-		}
-	}
-	return nil
-}
-
-func (s *scanner) digits() bool {
-	start := s.pos
-	for c := s.peek(); '0' <= c && c <= '9'; c = s.peek() {
-		s.pos++
-	}
-	return s.pos > start
 }
 
 // pointer returns the JSON pointer, within the arguments, of the value being read. It stops at a name

@@ -3,6 +3,8 @@ package front
 import (
 	"context"
 	"encoding/json"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,15 +13,26 @@ import (
 )
 
 // recorder keeps what is sent.
-type recorder struct{ progress []float64 }
+type recorder struct {
+	mu       sync.Mutex
+	progress []float64
+}
 
 func (r *recorder) send(b []byte) bool {
 	var n struct{ Params struct{ Progress float64 } }
 	if err := json.Unmarshal(b, &n); err != nil {
 		return false
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.progress = append(r.progress, n.Params.Progress)
 	return true
+}
+
+func (r *recorder) sent() []float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.progress)
 }
 
 // Reports are at least the interval apart, the latest of those that waited is sent, one that is not
@@ -37,19 +50,19 @@ func TestProgressIsThrottled(t *testing.T) {
 		}
 		report(1, 2, 3)
 		synctest.Wait()
-		if diff := cmp.Diff([]float64{1}, rec.progress); diff != "" {
+		if diff := cmp.Diff([]float64{1}, rec.sent()); diff != "" {
 			t.Error("at once", diff)
 		}
 		time.Sleep(251 * time.Millisecond)
 		synctest.Wait()
 		report(3, 2, 4)
-		if diff := cmp.Diff([]float64{1, 3}, rec.progress); diff != "" {
+		if diff := cmp.Diff([]float64{1, 3}, rec.sent()); diff != "" {
 			t.Error("after the interval", diff)
 		}
 		c.progress.close()
 		time.Sleep(time.Second)
 		report(5)
-		if diff := cmp.Diff([]float64{1, 3}, rec.progress); diff != "" {
+		if diff := cmp.Diff([]float64{1, 3}, rec.sent()); diff != "" {
 			t.Error("after the end", diff)
 		}
 	})

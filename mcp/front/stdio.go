@@ -36,8 +36,8 @@ func (f *Front) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) err
 		Front: f, work: work, out: &lineWriter{w: out},
 		legacy: newSession(newRequestID()),
 		slots:  make(chan struct{}, f.cfg.MaxConcurrent),
-		quit:   make(chan struct{}),
 	}
+	c.reading, c.endReading = context.WithCancel(context.Background())
 	defer c.closeInput(in)
 	err := c.readAll(ctx, in)
 	c.drain(cancel)
@@ -51,7 +51,9 @@ type conn struct {
 	out    *lineWriter
 	legacy *session
 	slots  chan struct{} // calls that run
-	quit   chan struct{} // closed when no more is read
+
+	reading    context.Context // ends when no more is read
+	endReading context.CancelFunc
 
 	mu          sync.Mutex
 	outstanding int // requests not answered yet
@@ -87,7 +89,7 @@ type readLine struct {
 
 // readAll takes messages until in or the connection's time ends.
 func (c *conn) readAll(ctx context.Context, in io.Reader) error {
-	defer close(c.quit)
+	defer c.endReading()
 	arrived := make(chan readLine)
 	go func() {
 		defer close(arrived)
@@ -96,7 +98,7 @@ func (c *conn) readAll(ctx context.Context, in io.Reader) error {
 			b, err := l.next()
 			select {
 			case arrived <- readLine{b, err}:
-			case <-c.quit:
+			case <-c.reading.Done():
 				return
 			}
 			if err != nil && !errors.Is(err, errLineTooLong) {
@@ -211,13 +213,8 @@ func (c *conn) serve(k *call, s *session, stream bool) {
 	ctx, cancel := context.WithCancel(c.work)
 	defer cancel()
 	if stream {
-		go func() { // a subscription ends with the input, other calls have the grace
-			select {
-			case <-c.quit:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
+		// A subscription ends with the input; other calls have the grace.
+		defer context.AfterFunc(c.reading, cancel)()
 	}
 	a := c.dispatch(ctx, k, s)
 	if b := a.bytes(); b != nil && k.msg.id != nil {

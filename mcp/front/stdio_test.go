@@ -176,24 +176,26 @@ func TestStdioCancellation(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, nil)
 	ann, bob := fx.pipe(t, t.Context(), "ann"), fx.pipe(t, t.Context(), "bob")
-	ann.send(t, call("7", "slow", ""))
-	<-fx.entered
-	const cancelled = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`
-	bob.send(t, cancelled)
-	bob.send(t, call("7", "echo", ""))
-	if got := bob.next(t); !strings.Contains(got, "bob:") {
-		t.Errorf("bob got %s", got)
-	}
-	select {
-	case <-fx.gone:
-		t.Fatal("bob cancelled ann's call")
-	default:
-	}
-	ann.send(t, cancelled)
-	<-fx.gone
-	ann.send(t, call("8", "echo", ""))
-	if got := ann.next(t); !strings.Contains(got, `"id":8`) {
-		t.Errorf("the cancelled call was answered: %s", got)
+	for _, meta := range []string{"", `,"_meta":` + modernMeta} {
+		ann.send(t, call("7", "slow", meta))
+		<-fx.entered
+		const cancelled = `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":7}}`
+		bob.send(t, cancelled)
+		bob.send(t, call("7", "echo", meta))
+		if got := bob.next(t); !strings.Contains(got, "bob:") {
+			t.Errorf("bob got %s", got)
+		}
+		select {
+		case <-fx.gone:
+			t.Fatal("bob cancelled ann's call")
+		default:
+		}
+		ann.send(t, cancelled)
+		<-fx.gone
+		ann.send(t, call("8", "echo", meta))
+		if got := ann.next(t); !strings.Contains(got, `"id":8`) {
+			t.Errorf("the cancelled call was answered: %s", got)
+		}
 	}
 }
 
@@ -310,4 +312,3 @@ func TestStdioBackpressure(t *testing.T) {
 	fx.release <- struct{}{}
 	p.next(t)
 }
-

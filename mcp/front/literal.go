@@ -3,8 +3,11 @@ package front
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 )
+
+const maxNumberChars = 128 // longest number literal
 
 // text is what is known of one string literal.
 type text struct {
@@ -120,6 +123,51 @@ func (s *scanner) checkText(t text, at place) *fault {
 		s.msg.badArgument = &badArgument{pointer: s.pointer(), msg: msg}
 	}
 	return nil
+}
+
+// number reads a number by the grammar of JSON and refuses one that no float64 can hold.
+func (s *scanner) number() *fault {
+	start := s.pos
+	if s.peek() == '-' {
+		s.pos++
+	}
+	switch {
+	case s.peek() == '0':
+		s.pos++
+	case !s.digits():
+		return s.syntax("malformed number")
+	}
+	if s.peek() == '.' {
+		if s.pos++; !s.digits() {
+			return s.syntax("malformed number")
+		}
+	}
+	exponent := s.peek() == 'e' || s.peek() == 'E'
+	if exponent {
+		if s.pos++; s.peek() == '+' || s.peek() == '-' {
+			s.pos++
+		}
+		if !s.digits() {
+			return s.syntax("malformed number")
+		}
+	}
+	if s.pos-start > maxNumberChars {
+		return s.refuse("a number of more than %d characters", maxNumberChars)
+	}
+	if exponent {
+		if _, err := strconv.ParseFloat(string(s.in[start:s.pos]), 64); err != nil {
+			return s.refuse("a number out of range")
+		}
+	}
+	return nil
+}
+
+func (s *scanner) digits() bool {
+	start := s.pos
+	for c := s.peek(); '0' <= c && c <= '9'; c = s.peek() {
+		s.pos++
+	}
+	return s.pos > start
 }
 
 // unescape decodes the inside of a string literal that the scanner has accepted.
