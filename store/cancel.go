@@ -116,20 +116,25 @@ func (s *Store) DeleteTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 	var marked int64
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
 		ns := call.Agent.NamespaceID
-		if _, err := lockTask(ctx, tx, ns, id); err != nil {
+		// Waits for those who are just queuing a run of the task.
+		const lock = `SELECT FROM task WHERE namespace_id = $1 AND id = $2 AND state <> 'deleted' FOR UPDATE`
+		tag, err := tx.Exec(ctx, lock, [16]byte(ns), [16]byte(id))
+		if err != nil {
 			return nil, err
+		}
+		if tag.RowsAffected() == 0 {
+			return nil, missing(pgx.ErrNoRows, "task", id)
 		}
 		const remove = `UPDATE task SET state = 'deleted', next_at = NULL, due_at = NULL, updated_at = clock_timestamp()
 WHERE namespace_id = $1 AND id = $2`
 		if _, err := tx.Exec(ctx, remove, [16]byte(ns), [16]byte(id)); err != nil {
 			return nil, err
 		}
-		var err error
 		if over, err = endRunsOf(ctx, tx, ns, id); err != nil {
 			return nil, fmt.Errorf("end runs of %s: %w", id, err)
 		}
 		const mark = `UPDATE lease SET canceled = true WHERE namespace_id = $1 AND task_id = $2`
-		tag, err := tx.Exec(ctx, mark, [16]byte(ns), [16]byte(id))
+		tag, err = tx.Exec(ctx, mark, [16]byte(ns), [16]byte(id))
 		marked = tag.RowsAffected()
 		return map[string]any{"runs_canceled": len(over), "runs_told": marked}, err
 	})

@@ -29,12 +29,10 @@ const claimRuns = `WITH taken AS (
     SELECT namespace_id, run_id, task_id, clock.at + $2, clock.at, coalesce(started_at, clock.at), seq + 1, epoch + 1,
         priority, failures, crashes, exclusive, $1
     FROM taken CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
-    RETURNING namespace_id, run_id, claimed_at, seq
+    RETURNING namespace_id, run_id, claimed_at, seq, epoch
 ), again AS (
     INSERT INTO progress (namespace_id, run_id, seq, type, at, state)
-    SELECT l.namespace_id, l.run_id, l.seq, 'run.started', l.claimed_at, 'running'
-    FROM leased l JOIN taken t ON t.namespace_id = l.namespace_id AND t.run_id = l.run_id
-    WHERE t.started_at IS NOT NULL
+    SELECT namespace_id, run_id, seq, 'run.started', claimed_at, 'running' FROM leased WHERE epoch > 1
 )
 SELECT t.namespace_id, t.run_id, t.epoch + 1, t.task_id, r.task_version, r.kind, r.params, r.nominal_at, r.due_at,
     r.queued_at, (SELECT claimed_at FROM leased LIMIT 1), t.started_at, t.failures, t.seq + 1, t.rank_at

@@ -83,6 +83,8 @@ func keyIDOf(key string) (string, bool) {
 	return id, ok && len(id) == 16 && len(secret) == 43
 }
 
+const anyLiveKey = `SELECT EXISTS (SELECT FROM api_key WHERE revoked_at IS NULL AND expires_at > clock_timestamp())`
+
 // Bootstrap makes the first agent of the namespace "default", with all scopes, and its key, which is
 // valid for a year, shown here once and kept nowhere. While any valid key exists it refuses with
 // conflict.
@@ -95,8 +97,7 @@ func (s *Store) Bootstrap(ctx context.Context, agentName string) (key string, ag
 		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(bootstrapLock)); err != nil {
 			return err
 		}
-		const anyLive = `SELECT EXISTS (SELECT FROM api_key WHERE revoked_at IS NULL AND expires_at > clock_timestamp())`
-		if err := tx.QueryRow(ctx, anyLive).Scan(&live); err != nil {
+		if err := tx.QueryRow(ctx, anyLiveKey).Scan(&live); err != nil {
 			return err
 		}
 		if live {
@@ -162,8 +163,7 @@ func ensureAgent(ctx context.Context, tx pgx.Tx, name string) (ordinaut.Agent, e
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return agent, err
 	}
-	const insertNamespace = `INSERT INTO namespace (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
-	if _, err := tx.Exec(ctx, insertNamespace, ordinaut.NewNamespaceID(), defaultNamespace); err != nil {
+	if err := ensureNamespace(ctx, tx); err != nil {
 		return agent, err
 	}
 	const insert = `INSERT INTO agent (namespace_id, id, name, scopes)
@@ -173,6 +173,13 @@ ON CONFLICT (namespace_id, name) DO NOTHING`
 		return agent, err
 	}
 	return queryOne[ordinaut.Agent](ctx, tx, agentByName, defaultNamespace, name)
+}
+
+// ensureNamespace makes the namespace "default" if need be.
+func ensureNamespace(ctx context.Context, tx pgx.Tx) error {
+	const insert = `INSERT INTO namespace (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
+	_, err := tx.Exec(ctx, insert, ordinaut.NewNamespaceID(), defaultNamespace)
+	return err
 }
 
 // agentByKey finds valid keys by their public part. Served by api_key_lookup_idx.

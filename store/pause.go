@@ -49,12 +49,11 @@ func (s *Store) ResumeTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 			return nil, err
 		}
 		decision := decide(now, task)
-		decision.TaskID = id
-		due := ordinaut.DueTask{
-			NamespaceID: task.NamespaceID, TaskID: id, Version: task.Version,
-			Priority: task.Spec.Priority, Schedule: task.Spec.Schedule,
+		rows := make([]ledgerRow, len(decision.Occurrences))
+		for i, o := range decision.Occurrences {
+			rows[i] = ledgerRow{ns: task.NamespaceID, task: id, Occurrence: o}
 		}
-		if made, err = writeLedger(ctx, tx, []ordinaut.DueTask{due}, []ordinaut.Decision{decision}); err != nil {
+		if made, err = writeLedger(ctx, tx, rows); err != nil {
 			return nil, fmt.Errorf("resume %s: %w", id, err)
 		}
 		const resume = `UPDATE task

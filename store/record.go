@@ -29,7 +29,9 @@ FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[
     $10::jsonb[], $11::jsonb[], $12::int[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::bigint[])
     AS n (namespace_id, run_id, epoch, step_id, uses, state, reason, error, tries, input, output, output_bytes,
         started_at, finished_at, wakes_at, seq)
-JOIN lease l ON l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch
+CROSS JOIN LATERAL (
+    SELECT FROM lease l WHERE l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch OFFSET 0
+) AS held
 ON CONFLICT (namespace_id, run_id, step_id) DO UPDATE
 SET state = excluded.state, reason = excluded.reason, error = excluded.error, tries = excluded.tries, epoch = excluded.epoch,
     input = excluded.input, output = excluded.output, output_bytes = excluded.output_bytes,
@@ -42,7 +44,9 @@ const insertProgress = `INSERT INTO progress (namespace_id, run_id, seq, type, a
 SELECT n.namespace_id, n.run_id, n.seq, n.type, n.at, n.state, n.step, n.percent, n.message
 FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bigint[], $5::text[], $6::timestamptz[], $7::text[], $8::text[],
     $9::float8[], $10::text[]) AS n (namespace_id, run_id, epoch, seq, type, at, state, step, percent, message)
-JOIN lease l ON l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch
+CROSS JOIN LATERAL (
+    SELECT FROM lease l WHERE l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch OFFSET 0
+) AS held
 ON CONFLICT DO NOTHING`
 
 // insertEvents writes what runs publish, under leases that the transaction holds locked.
@@ -50,7 +54,9 @@ const insertEvents = `INSERT INTO event (namespace_id, id, topic, payload, run_i
 SELECT n.namespace_id, n.id, n.topic, n.payload, n.run_id, n.at
 FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[])
     AS n (namespace_id, run_id, epoch, id, topic, payload, at)
-JOIN lease l ON l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch
+CROSS JOIN LATERAL (
+    SELECT FROM lease l WHERE l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch OFFSET 0
+) AS held
 ON CONFLICT DO NOTHING`
 
 // endRuns ends runs whose lease is current: the lease goes, the run's row is written for the second and

@@ -93,13 +93,19 @@ func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(no
 	if err := checkDecisions(due, decisions); err != nil {
 		return nil, err
 	}
-	made, err := writeLedger(ctx, tx, due, decisions)
-	if err != nil {
-		return nil, fmt.Errorf("write the ledger: %w", err)
-	}
 	namespaceOf := make(map[ordinaut.TaskID]ordinaut.NamespaceID, len(due))
 	for _, d := range due {
 		namespaceOf[d.TaskID] = d.NamespaceID
+	}
+	rows := make([]ledgerRow, 0, len(decisions))
+	for _, d := range decisions {
+		for _, o := range d.Occurrences {
+			rows = append(rows, ledgerRow{ns: namespaceOf[d.TaskID], task: d.TaskID, Occurrence: o})
+		}
+	}
+	made, err := writeLedger(ctx, tx, rows)
+	if err != nil {
+		return nil, fmt.Errorf("write the ledger: %w", err)
 	}
 	namespaces, tasks, next := make([][16]byte, len(decisions)), make([][16]byte, len(decisions)), make([]*time.Time, len(decisions))
 	for i, d := range decisions {

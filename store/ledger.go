@@ -1,0 +1,77 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// insertLedger writes rows of the ledger and queues a run for each that was started. A nominal time
+// that has its row already keeps it, and gets no second run.
+//
+//	$1…$9 the rows: namespace, task, nominal_at, kind, last_at, count, fate, reason, run (NULL unless started)
+//
+// The tasks are held locked by the caller. Served by occurrence_pkey and task_pkey.
+const insertLedger = `WITH ledger AS (
+    INSERT INTO occurrence (namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id)
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::int[], $7::text[],
+        $8::text[], $9::uuid[])
+    ON CONFLICT DO NOTHING
+    RETURNING namespace_id, task_id, nominal_at, kind, run_id
+), started AS (
+    SELECT l.*, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at,
+        row_number() OVER (ORDER BY l.nominal_at, l.run_id) AS ord
+    FROM ledger l
+    CROSS JOIN LATERAL (SELECT version, priority, overlap FROM task WHERE namespace_id = l.namespace_id AND id = l.task_id OFFSET 0) AS t
+    CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
+    WHERE l.run_id IS NOT NULL
+), made AS (
+    INSERT INTO run (namespace_id, id, task_id, task_version, kind, nominal_at, due_at, queued_at)
+    SELECT namespace_id, run_id, task_id, version, kind, nominal_at, nominal_at, at FROM started
+), queued AS (
+    INSERT INTO queue (namespace_id, run_id, task_id, rank_at, priority, exclusive)
+    SELECT namespace_id, run_id, task_id,
+        at + (priority - 5) * interval '10 seconds' + ord * interval '1 microsecond', priority, exclusive
+    FROM started
+)
+SELECT namespace_id, run_id AS id, task_id, at AS queued_at FROM started`
+
+// ledgerRow is an occurrence of a task in its namespace, whatever its own NamespaceID and TaskID say.
+type ledgerRow struct {
+	ns   ordinaut.NamespaceID
+	task ordinaut.TaskID
+	ordinaut.Occurrence
+}
+
+// writeLedger writes rows of tasks that the caller holds locked, and returns the runs it queued. Zero
+// fields get their natural values: a fresh run id, one occurrence, by schedule.
+func writeLedger(ctx context.Context, tx pgx.Tx, rows []ledgerRow) ([]madeRun, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	var (
+		namespaces, tasks    = make([][16]byte, len(rows)), make([][16]byte, len(rows))
+		nominal, last        = make([]time.Time, len(rows)), make([]time.Time, len(rows))
+		kinds, fates, causes = make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
+		counts               = make([]int32, len(rows))
+		runs                 = make([]*[16]byte, len(rows))
+		fresh                = newRunIDs(len(rows))
+	)
+	for i, r := range rows {
+		namespaces[i], tasks[i], nominal[i] = r.ns, r.task, r.NominalAt
+		last[i], counts[i] = r.LastAt, int32(max(1, r.Count))
+		if r.LastAt.IsZero() {
+			last[i] = r.NominalAt
+		}
+		kinds[i], fates[i], causes[i] = string(cmp.Or(r.Kind, ordinaut.RunScheduled)), string(r.Fate), string(r.Reason)
+		if r.Fate == ordinaut.FateStarted {
+			id := [16]byte(cmp.Or(r.RunID, fresh[i]))
+			runs[i] = &id
+		}
+	}
+	return query[madeRun](ctx, tx, insertLedger, namespaces, tasks, nominal, kinds, last, counts, fates, causes, runs)
+}
