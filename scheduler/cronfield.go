@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,14 +114,9 @@ func (f cronField) parse(text string) (fieldValue, error) {
 	return f.foldSunday(v), nil
 }
 
-// full reports whether the field holds every number, so that gronx need not look at it.
+// full reports whether one item holds every number, so that gronx need not look at the field.
 func (f cronField) full(v fieldValue) bool {
-	for n := f.min; n <= f.max; n++ {
-		if !v.holds(n) {
-			return false
-		}
-	}
-	return true
+	return slices.Contains(v.spans, span{low: f.min, high: f.max, step: 1})
 }
 
 // foldSunday lets 0 stand for weekday 7.

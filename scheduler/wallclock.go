@@ -16,6 +16,11 @@ func periodAt(at time.Time, zone *time.Location) period {
 	local := at.In(zone)
 	_, offset := local.Zone()
 	start, end := local.ZoneBounds()
+	if !end.IsZero() && !end.After(at) {
+		// Where a zone goes on by rule, package time cuts periods at the turn of the UTC year, and in
+		// leap years a day too early.
+		end = time.Date(at.UTC().Year()+1, time.January, 1, 0, 0, 0, 0, time.UTC)
+	}
 	return period{start: start, end: end, offset: time.Duration(offset) * time.Second}
 }
 

@@ -9,6 +9,9 @@ import (
 	"time"
 )
 
+// clockTimes is how many times of day are listed one by one.
+const clockTimes = 6
+
 // Words describes the schedule in one English phrase, its zone and window included.
 func (p *Plan) Words() string {
 	words := p.rule.words()
@@ -23,12 +26,16 @@ func (p *Plan) Words() string {
 
 // words composes times of day, days, months and years; what has no short form is told field by field.
 func (c *cron) words() string {
-	words := c.timeWords() + c.dayWords()
+	times, days := c.timeWords(), c.dayWords()
+	words := times + days
+	if c.tods.perDay() <= clockTimes && strings.HasPrefix(times, "at ") {
+		words = days + " " + times
+	}
 	if months := c.fields[fieldMonth]; !c.monthly() && months.text != "*" {
-		words += " in " + months.nameList(fieldMonth)
+		words += " in " + months.monthNames()
 	}
 	if years := c.fields[fieldYear]; years.text != "*" {
-		words += " in the years " + years.text
+		words += " of the year " + years.text
 	}
 	return strings.TrimSpace(words) + " " + c.zone.String()
 }
@@ -52,7 +59,7 @@ func (c *cron) timeWords() string {
 		return "every hour at minute " + minute.text
 	case second.text == "0" && minute.text == "0" && evenStep(hour, 24) > 0:
 		return fmt.Sprintf("every %d hours from midnight", evenStep(hour, 24))
-	case c.tods.perDay() <= 6:
+	case c.tods.perDay() <= clockTimes:
 		return "at " + join(c.tods.clock())
 	}
 	words := "at second " + second.numbers()
@@ -110,7 +117,7 @@ func (c *cron) dayWords() string {
 	case byDay.text == "*":
 		return c.weekdayWords()
 	case byDay.star || byWeekday.star:
-		return c.dateWords() + ", but only if that is" + strings.TrimPrefix(c.weekdayWords(), " on")
+		return c.dateWords() + ", but only when that falls" + c.weekdayWords()
 	default:
 		return c.dateWords() + ", and also" + c.weekdayWords()
 	}
@@ -180,13 +187,13 @@ func (v fieldValue) numbers() string {
 	return strings.ReplaceAll(v.text, ",", ", ")
 }
 
-func (v fieldValue) nameList(field int) string {
+func (v fieldValue) monthNames() string {
 	set := members(v.bits())
 	shown := make([]string, len(set))
 	for i, n := range set {
 		shown[i] = time.Month(n).String()
 	}
-	if field == fieldMonth && len(set) > 3 && set[len(set)-1]-set[0] == len(set)-1 {
+	if len(set) > 3 && set[len(set)-1]-set[0] == len(set)-1 {
 		return shown[0] + " to " + shown[len(shown)-1]
 	}
 	return join(shown)

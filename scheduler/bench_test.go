@@ -1,0 +1,65 @@
+package scheduler
+
+import (
+	"testing"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+func BenchmarkNext(b *testing.B) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, expr := range []string{
+		"*/5 * * * *", "30 8 * * MON-FRI", "0 0 L * *", "0 0 29 2 */7", "*/5 1 29 2 */7",
+		"58,59 58,59 22,23 31 12 * 2060",
+		"0-59/7,1-58/11,2-57/13,3-56/17,4-55/19 0-59/7,1-58/11,2-57/13,3-56/17,4-55/19 0-23/5,1-22/7 29W,30W 2,3 5#5,5L,4#5,3#5,2#5",
+	} {
+		b.Run(expr, func(b *testing.B) {
+			plan := mustCompileCron(b, expr, berlin)
+			after := at("2026-11-22T10:00:00Z")
+			for b.Loop() {
+				next, ok := plan.next(after)
+				if !ok || next.Year() > 2060 {
+					next = at("2026-11-22T10:00:00Z")
+				}
+				after = next
+			}
+		})
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	s := ordinaut.Schedule{Kind: "cron", Expr: "30 8 * * MON-FRI", Timezone: "Europe/Berlin"}
+	for b.Loop() {
+		if _, _, err := Parse(s, at("2026-11-22T10:00:00Z")); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkDecide is a batch of on-time tasks over a hundred schedules.
+func BenchmarkDecide(b *testing.B) {
+	now := at("2026-11-22T10:00:00Z")
+	due := make([]ordinaut.DueTask, 1000)
+	for i := range due {
+		due[i] = dueTask("cron", "*/5 * * * *", now)
+		due[i].Expr = string(rune('0'+i%10)) + "-59/5 " + string(rune('0'+i/10%10)) + "-23 * * *"
+		due[i].StartsAt = nil
+	}
+	d := NewDecider(4096)
+	for b.Loop() {
+		d.Decide(now, due)
+	}
+}
+
+// BenchmarkDecideAfterOutage is a task due every second, ten minutes late.
+func BenchmarkDecideAfterOutage(b *testing.B) {
+	due := []ordinaut.DueTask{dueTask("cron", "* * * * * *", at("2026-11-22T10:00:00Z"))}
+	d := NewDecider(1)
+	for b.Loop() {
+		d.Decide(at("2026-11-22T10:10:00.5Z"), due)
+	}
+}
