@@ -131,7 +131,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"param of a scheduled run", `{"schedule":{"kind":"cron"},"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"t","payload":"${upper(params.who)}"}}]}`, "/pipeline/0/with/payload", "a scheduled run has no others"},
 		{"key of the output", step(`"with":{"url":"https://e.com"},"expect":"statsu == 200"`), "/pipeline/0/expect", "did you mean status?"},
 		{"expression of a transform", `{"pipeline":[{"id":"a","uses":"data.transform","with":{"input":1,"expression":"a["}}]}`, "/pipeline/0/with/expression", "ends before its [ is closed"},
-		{"function of a transform", `{"pipeline":[{"id":"a","uses":"data.transform","with":{"input":1,"expression":"lenght(@)"}}]}`, "/pipeline/0/with/expression", "did you mean length()?"},
+		{"function of a transform", `{"pipeline":[{"id":"a","uses":"data.transform","with":{"input":1,"expression":"lengt(@)"}}]}`, "/pipeline/0/with/expression", "did you mean length()?"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

@@ -161,7 +161,7 @@ func TestRenderFaults(t *testing.T) {
 		"${params.city + 1}":                  "calculates with string and number",
 		"${params.city + 24h}":                "adds a duration to what is no time but string",
 		"${length(params.limit)}":             "calls length() with number as argument 1, it wants string or array or object",
-		"${lenght(params.tags)}":              "did you mean length()?",
+		"${lengt(params.tags)}":               "did you mean length()?",
 		"${join(',', `[1]`)}":                 "it wants array of strings",
 		"${abs()}":                            "calls abs() with 0 arguments, it takes 1",
 		"${format_time(now, '%Q')}":           "format_time does not know %Q; known are %Y",

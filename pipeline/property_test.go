@@ -141,8 +141,8 @@ func TestSchemaHasTheKeysOfStep(t *testing.T) {
 		for key := range schema.Defs[name].Properties {
 			got[key] = true
 		}
-		for i := range typ.NumField() {
-			tag, _, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+		for field := range typ.Fields() {
+			tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 			want[tag] = true
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
