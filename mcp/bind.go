@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"runtime/debug"
@@ -129,10 +130,20 @@ func (s *Server) record(ctx context.Context, c *call, err error, took time.Durat
 	if code == string(ordinaut.CodeInternal) {
 		level = slog.LevelError
 	}
-	if err != nil {
-		attrs = append(attrs, "err", err)
+	if cause := causeOf(err); cause != nil {
+		attrs = append(attrs, "err", cause)
 	}
 	s.cfg.Log.Log(ctx, level, "tool called", attrs...)
+}
+
+// causeOf returns what the log may know of err. What is told to the caller can repeat arguments, which
+// are no business of the log's; what is behind it is.
+func causeOf(err error) error {
+	var public *ordinaut.Error
+	if errors.As(err, &public) && public.Code != ordinaut.CodeInternal {
+		return public.Err
+	}
+	return err
 }
 
 // requestID returns the front's id of the call, or a fresh one for a caller without a front.

@@ -244,8 +244,8 @@ func TestStepFollowsPipelineSchema(t *testing.T) {
 	if err := json.Unmarshal(schemas.Pipeline(), &pipeline); err != nil {
 		t.Fatal(err)
 	}
-	follow(t, "pipeline.json step", reflect.TypeOf(ordinaut.Step{}), pipeline.Defs["step"])
-	follow(t, "pipeline.json retry", reflect.TypeOf(ordinaut.Retry{}), pipeline.Defs["retry"])
+	follow(t, "pipeline.json step", reflect.TypeFor[ordinaut.Step](), pipeline.Defs["step"])
+	follow(t, "pipeline.json retry", reflect.TypeFor[ordinaut.Retry](), pipeline.Defs["retry"])
 }
 
 // Fragments that refer to each other in a circle are an error, not a hang.

@@ -62,8 +62,7 @@ func (s *Server) failure(d *definition, c *call, err error) *mcp.CallToolResult 
 	default:
 		f.Message = "internal error; nothing is wrong with the call, and the server's log has the details"
 	}
-	var argument *argumentError
-	if errors.As(err, &argument) {
+	if argument, ok := errors.AsType[*argumentError](err); ok {
 		f.Allowed = argument.allowed
 	}
 	if f.Code == ordinaut.CodeInvalidArgument && f.Example == nil {
@@ -84,14 +83,17 @@ func (f failure) text() string {
 		b.WriteString(" at " + f.Pointer)
 	}
 	b.WriteString(": " + f.Message)
-	if len(f.Allowed) > 0 {
-		b.WriteString(". Allowed: " + strings.Join(f.Allowed, ", "))
+	if !strings.HasSuffix(f.Message, "?") {
+		b.WriteByte('.')
+	}
+	if n := len(f.Allowed); n > 0 && !strings.Contains(f.Message, f.Allowed[n-1]) { // many messages list them
+		b.WriteString(" Allowed: " + strings.Join(f.Allowed, ", ") + ".")
 	}
 	switch example := f.Example.(type) {
 	case json.RawMessage:
-		b.WriteString(". Example: " + string(example))
+		b.WriteString(" Example: " + string(example))
 	case string:
-		b.WriteString(". Example: " + example)
+		b.WriteString(" Example: " + example)
 	}
 	fmt.Fprintf(&b, " (%s)", f.RequestID)
 	return b.String()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/schemas"
 	"github.com/ordinaut/ordinaut/store"
 )
 
@@ -81,7 +82,7 @@ func (s *Server) listActions(ctx context.Context, c *call, in listActionsArgs) (
 	if in.Name != "" {
 		action, found := known.lookup(in.Name)
 		if !found {
-			return answer, unknownAction(known)
+			return answer, unknownAction(known, in.Name)
 		}
 		answer.Actions = append(answer.Actions, viewAction(action, true))
 	} else {
@@ -159,8 +160,10 @@ func inputs(schema json.RawMessage) string {
 	return strings.Join(append(required, optional...), ", ")
 }
 
-func unknownAction(known *catalogue) error {
-	err := ordinaut.Errorf(ordinaut.CodeNotFound, "no such action; list_actions without name shows all %d", len(known.all))
-	err.Pointer = "/name"
-	return err
+func unknownAction(known *catalogue, name string) error {
+	hint := fmt.Sprintf("list_actions without name shows all %d", len(known.all))
+	if near := schemas.Nearest(name, known.names); near != "" {
+		hint = "did you mean " + near + "?"
+	}
+	return &ordinaut.Error{Code: ordinaut.CodeNotFound, Pointer: "/name", Msg: "no such action; " + hint}
 }

@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -166,9 +167,12 @@ func (s stepView) line() string {
 	return b.String()
 }
 
+// writeValue writes a JSON value on one line after its label; nothing for no value.
 func writeValue(b *strings.Builder, label string, value json.RawMessage) {
-	if value != nil {
-		b.WriteString(label)
-		b.Write(value)
+	var line bytes.Buffer
+	if value == nil || json.Compact(&line, value) != nil {
+		return
 	}
+	b.WriteString(label)
+	b.Write(line.Bytes())
 }

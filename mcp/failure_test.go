@@ -1,0 +1,300 @@
+package mcp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// exampleTask and exampleRun are the ids that examples name; tests put real ones in their place.
+const (
+	exampleTask = "task_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
+	exampleRun  = "run_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
+)
+
+var requestIDs = regexp.MustCompile(`req_[0-9a-f]+`)
+
+// anonymous returns a reply's text without its request id.
+func (r reply) anonymous() string { return requestIDs.ReplaceAllString(r.text, "REQ") }
+
+// A mistake is answered with what is wrong, where, and what is allowed, in these words.
+func TestFailuresCanBeActedOn(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	id := v.newTask(t, manual("There"))
+	with := func(key string, value any) object {
+		args := manual("Wrong")
+		if key == "shedule" {
+			delete(args, "schedule")
+		}
+		args[key] = value
+		return args
+	}
+	step := func(key string, value any) object {
+		s := object{"id": "a", "uses": "wait.sleep", "with": object{"seconds": 1}}
+		s[key] = value
+		return with("pipeline", []object{s})
+	}
+	for name, tc := range map[string]struct {
+		tool string
+		args any
+		want string
+	}{
+		"too many": {
+			"list_runs",
+			object{"limit": 500},
+			`invalid_argument at /limit: got 500, want at most 100. Example: {"limit":10} (REQ)`,
+		},
+		"none": {
+			"list_runs",
+			object{"limit": 0},
+			`invalid_argument at /limit: got 0, want at least 1. Example: {"limit":10} (REQ)`,
+		},
+		"text for a number": {
+			"list_runs",
+			object{"limit": "10"},
+			`invalid_argument at /limit: got string, want integer (Most rows to answer). Example: {"limit":10} (REQ)`,
+		},
+		"misspelt key": {
+			"create_task", with("shedule", object{"kind": "manual"}),
+			`invalid_argument at /schedule: is missing (When the task is due). Also /shedule: is not a known key; did you mean schedule? Example: {"schedule":{"kind":"cron","expr":"0 7 * * 1-5","timezone":"Europe/Chisinau"}} (REQ)`,
+		},
+		"misspelt step key": {
+			"create_task", step("timeout", 5),
+			`invalid_argument at /pipeline/0/timeout: is not a known key; known are expect, id, if, on_error, retry, save_as, timeout_seconds, uses, with. Example: {"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
+		},
+		"unknown kind": {
+			"preview_schedule",
+			object{"schedule": object{"kind": "crom", "expr": "0 9 * * *"}},
+			`invalid_argument at /schedule/kind: got "crom", want "cron" or "interval" or "once" or "manual"; did you mean "cron"? Example: {"schedule":{"kind":"cron","expr":"30 2 * * *","timezone":"Europe/Berlin"}} (REQ)`,
+		},
+		"never due": {
+			"preview_schedule",
+			object{"schedule": object{"kind": "cron", "expr": "0 0 31 2 *"}},
+			`invalid_argument at /schedule/expr: "0 0 31 2 *" is never due within 40 years: no date satisfies all its fields. Example: 0 9 * * MON-FRI (REQ)`,
+		},
+		"unknown zone": {
+			"preview_schedule",
+			object{"schedule": object{"kind": "cron", "expr": "0 9 * * *", "timezone": "europe/berlin"}},
+			`invalid_argument at /schedule/timezone: timezone "europe/berlin" is not known; use an IANA name such as Europe/Berlin, or UTC. Example: Europe/Berlin (REQ)`,
+		},
+		"no offset": {
+			"preview_schedule",
+			object{"schedule": object{"kind": "manual", "ends_at": "2030-03-01"}},
+			`invalid_argument at /schedule/ends_at: want an RFC 3339 time with its offset from UTC. Example: 2030-03-01T09:00:00+02:00 (REQ)`,
+		},
+		"id of another kind": {
+			"get_task",
+			object{"task_id": exampleRun},
+			`invalid_argument at /task_id: got the id of a run, want the id of a task: task_ and 32 hex digits; list_tasks shows ids. Example: {"task_id":"` + exampleTask + `"} (REQ)`,
+		},
+		"no id": {
+			"get_run", nil,
+			`invalid_argument at /run_id: is missing (run_ and 32 hex digits). Example: {"run_id":"` + exampleRun + `"} (REQ)`,
+		},
+		"absent task": {"get_task", object{"task_id": exampleTask}, `not_found: no task ` + exampleTask + `. (REQ)`},
+		"absent run":  {"cancel_run", object{"run_id": exampleRun}, `not_found: no run ` + exampleRun + `. (REQ)`},
+		"absent action": {
+			"list_actions",
+			object{"name": "calender.list"},
+			`not_found at /name: no such action; list_actions without name shows all 4. (REQ)`,
+		},
+		"misspelt action": {
+			"list_actions",
+			object{"name": "http.requst"},
+			`not_found at /name: no such action; did you mean http.request? (REQ)`,
+		},
+		"nothing to change": {
+			"update_task",
+			object{"task_id": id},
+			`invalid_argument: nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, retry. Example: {"task_id":"` + exampleTask + `","if_version":1,"schedule":{"kind":"cron","expr":"30 7 * * *","timezone":"Europe/Chisinau"}} (REQ)`,
+		},
+		"stale version": {
+			"update_task",
+			object{"task_id": id, "if_version": 7, "title": "x"},
+			`conflict at /if_version: ` + id + ` is at version 1, not 7: read it again and send the change on top of that. (REQ)`,
+		},
+		"not paused": {"resume_task", object{"task_id": id}, `conflict: ` + id + ` is active, not paused. (REQ)`},
+		"inexact number": {
+			"create_task", with("params", object{"chat": json.Number("9007199254740993")}),
+			`invalid_argument at /params/chat: integers beyond ±9007199254740991 lose digits; send it as a string. Example: {"params":{"city":"Chisinau"}} (REQ)`,
+		},
+		"foreign cursor": {
+			"list_tasks",
+			object{"cursor": "AAAA"},
+			`invalid_argument at /cursor: not a cursor of list_tasks; send next_cursor of its previous answer, or leave cursor out to start again. Example: {"state":"active","text":"weather","limit":10} (REQ)`,
+		},
+		"backwards": {
+			"list_runs",
+			object{"since": "2030-01-02T00:00:00Z", "until": "2030-01-01T00:00:00Z"},
+			`invalid_argument at /until: until must be later than since. Example: {"states":["failed","timed_out"],"limit":10} (REQ)`,
+		},
+		"not an object": {"list_tasks", []int{1}, `invalid_argument: want the arguments as an object. Example: {"state":"active","text":"weather","limit":10} (REQ)`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := v.call(t, tc.tool, tc.args)
+			if !r.failed {
+				t.Fatalf("it went well: %s", r.text)
+			}
+			if diff := cmp.Diff(tc.want, r.anonymous()); diff != "" {
+				t.Errorf("text (-want +got):\n%s", diff)
+			}
+			if code, _, _ := strings.Cut(strings.ReplaceAll(r.text, ":", " "), " "); r.content["code"] != code || !requestIDs.MatchString(r.content["request_id"].(string)) {
+				t.Errorf("structured content: %s", r.raw)
+			}
+		})
+	}
+}
+
+// Steps are checked before anything is stored, with the place of the fault.
+func TestPipelineFaultsHaveTheirPlace(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	for pointer, step := range map[string]object{
+		"/pipeline/1/uses":         {"id": "b", "uses": "wait.slep", "with": object{"seconds": 1}},
+		"/pipeline/1/with/seconds": {"id": "b", "uses": "wait.sleep", "with": object{"seconds": "long"}},
+		"/pipeline/1/if":           {"id": "b", "uses": "wait.sleep", "if": "params.[", "with": object{"seconds": 1}},
+		"/pipeline/1/id":           {"id": "say", "uses": "wait.sleep", "with": object{"seconds": 1}},
+	} {
+		args := manual("Faulty")
+		args["pipeline"] = append(args["pipeline"].([]object), step)
+		r := v.call(t, "create_task", args)
+		if !r.failed || r.content["code"] != "invalid_argument" || r.content["pointer"] != pointer {
+			t.Errorf("want a fault at %s, got %s", pointer, r.text)
+		}
+	}
+	if r := v.must(t, "list_tasks", nil); r.text != "No task." {
+		t.Errorf("a faulty task was stored: %s", r.text)
+	}
+}
+
+// Every tool refuses an agent that has every scope but its own, and lets one in that has just that.
+func TestScopesAreChecked(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for _, d := range h.defined {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			var others []ordinaut.Scope
+			for _, s := range ordinaut.Scopes() {
+				if s != d.scope {
+					others = append(others, s)
+				}
+			}
+			r := h.connect(t, h.guest(t, "default", others...)).call(t, d.name, d.example)
+			want := "permission_denied: " + d.name + " needs the scope " + string(d.scope) + ", which this credential does not have. (REQ)"
+			if r.anonymous() != want {
+				t.Errorf("without its scope: %s, want %s", r.anonymous(), want)
+			}
+			r = h.connect(t, h.guest(t, "default", d.scope)).call(t, d.name, d.example)
+			if r.content["code"] == "permission_denied" {
+				t.Errorf("with its scope: %s", r.text)
+			}
+		})
+	}
+}
+
+// Nobody gets in without a key, and a wrong one is told no more than a missing one.
+func TestAuthenticate(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	for name, headers := range map[string][]string{
+		"none":         nil,
+		"other scheme": {"Basic " + h.key},
+		"no key":       {"Bearer "},
+		"two":          {"Bearer " + h.key, "Bearer " + h.key},
+		"endless":      {"Bearer " + strings.Repeat("x", 5000)},
+		"wrong":        {"Bearer " + h.key[:len(h.key)-1]},
+		"unknown":      {"Bearer ord_aaaaaaaaaaaa_" + strings.Repeat("A", 43)},
+	} {
+		r, err := httpRequest(t.Context(), h.url+"?access_token="+h.key, headers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.Authenticate(t.Context(), r); ordinaut.CodeOf(err) != ordinaut.CodeUnauthenticated {
+			t.Errorf("%s: error %v, want unauthenticated", name, err)
+		}
+	}
+	r, err := httpRequest(t.Context(), h.url, []string{"bearer " + h.key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.RemoteAddr = "192.0.2.7:4711"
+	ctx, err := h.Authenticate(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if who := ctx.Value(callerKey{}).(caller); who.source != "192.0.2.7" || who.agent.ID != h.local.ID || CallerKey(ctx) != h.local.ID.String() {
+		t.Errorf("let in as %+v", who)
+	}
+	if CallerKey(t.Context()) != "" {
+		t.Error("nobody has a caller key")
+	}
+}
+
+// What belongs to another namespace is answered in the very words of what does not exist.
+func TestOtherNamespaceIsAbsent(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	owner := h.connect(t, h.key)
+	task := owner.newTask(t, manual("Private"))
+	run := owner.newRun(t, task)
+	stranger := h.connect(t, h.guest(t, "elsewhere", ordinaut.Scopes()...))
+	for _, d := range h.defined {
+		if !strings.Contains(string(d.example), exampleTask) && !strings.Contains(string(d.example), exampleRun) {
+			continue
+		}
+		swap := strings.NewReplacer(exampleTask, task, exampleRun, run)
+		absent := stranger.call(t, d.name, d.example).anonymous()
+		foreign := stranger.call(t, d.name, json.RawMessage(swap.Replace(string(d.example)))).anonymous()
+		if foreign != swap.Replace(absent) || !strings.HasPrefix(foreign, "not_found") {
+			t.Errorf("%s: foreign %q, absent %q", d.name, foreign, absent)
+		}
+	}
+	if r := stranger.must(t, "list_runs", object{"task_id": task}); r.text != "No run." {
+		t.Errorf("runs of a foreign task: %s", r.text)
+	}
+	if r := stranger.must(t, "list_tasks", nil); r.text != "No task." {
+		t.Errorf("foreign tasks: %s", r.text)
+	}
+	if r := owner.must(t, "get_task", object{"task_id": task}); r.at(t, "task", "version") != 1.0 {
+		t.Errorf("a stranger changed the task: %s", r.raw)
+	}
+}
+
+// An error that is nobody's business but ours says so, and nothing else.
+func TestInternalErrorsAreNotShown(t *testing.T) {
+	t.Parallel()
+	s := offline(t)
+	d := s.defined[0]
+	for _, err := range []error{
+		errors.New("postgres://hidden"),
+		&ordinaut.Error{Code: ordinaut.CodeInternal, Msg: "postgres://hidden"},
+		notPublic(ordinaut.Invalid("/schedule", "postgres://hidden")),
+	} {
+		res := s.failure(d, &call{requestID: "req_1"}, err)
+		got := res.StructuredContent.(failure)
+		want := failure{
+			Code: ordinaut.CodeInternal, RequestID: "req_1",
+			Message: "internal error; nothing is wrong with the call, and the server's log has the details",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", err, diff)
+		}
+	}
+	for _, err := range []error{context.Canceled, context.DeadlineExceeded} {
+		if got := s.failure(d, &call{}, err).StructuredContent.(failure); got.Code != ordinaut.CodeDeadlineExceeded {
+			t.Errorf("%v became %+v", err, got)
+		}
+	}
+}
