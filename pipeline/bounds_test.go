@@ -109,6 +109,17 @@ func TestBoundsHoldBeforeParsing(t *testing.T) {
 	}
 }
 
+// A value deeper than other parts can take is not handed out, neither alone nor as text.
+func TestDeepValuesAreNotHandedOut(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat("[@]|", 100) + "@"
+	for _, source := range []string{deep, "to_string(" + deep + ")"} {
+		if _, err := Search(source, 1.0); err == nil || !strings.Contains(err.Error(), "nested deeper than 64 levels") {
+			t.Errorf("%.20s…: %v", source, err)
+		}
+	}
+}
+
 // All templates of a step share one budget, and what they give together is bounded.
 func TestBudgetIsSharedByAStep(t *testing.T) {
 	t.Parallel()

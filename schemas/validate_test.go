@@ -3,6 +3,8 @@ package schemas
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -75,17 +77,22 @@ func TestHostileSchemasAreRefused(t *testing.T) {
 	for i := range 40 {
 		fmt.Fprintf(doubling, `"d%d":{"anyOf":[{"$ref":"#/$defs/d%d"},{"$ref":"#/$defs/d%d"}]},`, i, i+1, i+1)
 	}
+	file := filepath.Join(t.TempDir(), "there.json")
+	if err := os.WriteFile(file, []byte(`{"type":"null"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, schema := range map[string]string{
-		"a reference to another host":       `{"$ref":"http://169.254.169.254/schema.json"}`,
-		"a reference to a file":             `{"$ref":"file:///etc/passwd"}`,
-		"an unknown dialect":                `{"$schema":"http://evil.example/schema"}`,
-		"too long":                          `{"description":"` + strings.Repeat("a", maxSchemaBytes) + `"}`,
-		"too deep":                          strings.Repeat(`{"not":`, 200) + `true` + strings.Repeat(`}`, 200),
-		"no JSON":                           `{`,
-		"a number beyond any range":         `{"minimum":1e999999999}`,
-		"a name for 2⁴⁰ ways":               `{"$ref":"#/$defs/d0","$defs":{` + doubling.String() + `"d40":{"type":"null"}}}`,
-		"two ways into itself at any level": `{"items":{"allOf":[{"$ref":"#"},{"$ref":"#"}]}}`,
-		"a keyword of the wrong type":       `{"type":7}`,
+		"a reference to a file that is there": `{"$ref":"file://` + file + `"}`,
+		"a reference to another host":         `{"$ref":"http://169.254.169.254/schema.json"}`,
+		"a reference to a file":               `{"$ref":"file:///etc/passwd"}`,
+		"an unknown dialect":                  `{"$schema":"http://evil.example/schema"}`,
+		"too long":                            `{"description":"` + strings.Repeat("a", maxSchemaBytes) + `"}`,
+		"too deep":                            strings.Repeat(`{"not":`, 200) + `true` + strings.Repeat(`}`, 200),
+		"no JSON":                             `{`,
+		"a number beyond any range":           `{"minimum":1e999999999}`,
+		"a name for 2⁴⁰ ways":                 `{"$ref":"#/$defs/d0","$defs":{` + doubling.String() + `"d40":{"type":"null"}}}`,
+		"two ways into itself at any level":   `{"items":{"allOf":[{"$ref":"#"},{"$ref":"#"}]}}`,
+		"a keyword of the wrong type":         `{"type":7}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
