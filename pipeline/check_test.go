@@ -18,6 +18,7 @@ func listEvents() ordinaut.Action {
 		Name: "calendar.list_events",
 		InputSchema: json.RawMessage(`{"type":"object","required":["start"],"additionalProperties":false,"properties":{
 			"start":{"type":"string","minLength":20},"limit":{"type":"integer","maximum":100},"who":{"enum":["me","all"]},
+			"how":{"if":{"properties":{"by":{"const":"mail"}}},"then":{"required":["to"]},"else":{"required":["number"]}},
 			"where":{"oneOf":[{"properties":{"kind":{"const":"room"},"room":{"type":"string"}},"required":["room"]},{"properties":{"kind":{"const":"url"},"url":{"type":"string"}},"required":["url"]}]},
 			"tags":{"type":"array","items":{"type":"string"},"uniqueItems":true,"maxItems":2}}}`),
 	}
@@ -54,6 +55,7 @@ func TestCheckTakesSoundPipelines(t *testing.T) {
 		`{"pipeline":[{"id":"a","uses":"calendar.list_events","with":{"start":"${now}","limit":"${params.n}","who":"${params.who}","tags":["${now}","${now}"]}}]}`,
 		`{"pipeline":[{"id":"a","uses":"calendar.list_events","with":{"start":"${now}","where":{"kind":"${params.kind}","url":"x"}}}]}`,
 		`{"pipeline":[{"id":"a","uses":"calendar.list_events","with":{"start":"${now}","where":"${params.where}"},"expect":"anything.goes && params.x"}]}`,
+		`{"pipeline":[{"id":"a","uses":"calendar.list_events","with":{"start":"${now}","how":{"by":"${params.by}","to":"me"}}}]}`,
 		`{"schedule":{"kind":"cron"},"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"a.b-c","payload":{"x":"${params.x || 'none'}","y":"${not_null(params.y, 'z')}","z":"${params.z == null}"}}}]}`,
 		`{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":"${15m}"}},{"id":"b","uses":"wait.sleep","with":{"until":"2030-03-01T09:00:00+01:00"},"on_error":"continue"}]}`,
 		`{"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"t","payload":"${@.params} ${$.now} ${$.run.id} ${keys(@)}"}}]}`,
