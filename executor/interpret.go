@@ -161,7 +161,7 @@ func (x *execution) run() (ending, bool) {
 		if x.left() <= 0 {
 			return x.timedOut(st, nil), true
 		}
-		if r, ok := x.recorded[st.ID]; ok && final(st, &r) {
+		if r, ok := x.recorded[st.ID]; ok && r.State != ordinaut.StepWaiting {
 			x.keep(st, &r)
 			continue
 		}
@@ -185,19 +185,6 @@ func (x *execution) run() (ending, bool) {
 		x.keep(st, &v.result)
 	}
 	return ending{outcome: x.succeeded()}, true
-}
-
-// final reports whether a recorded result stands. A failed one that was meant to end the run does
-// not: the run has been given another try.
-func final(st *step, r *ordinaut.StepResult) bool {
-	switch r.State {
-	case ordinaut.StepSucceeded, ordinaut.StepSkipped:
-		return true
-	case ordinaut.StepFailed:
-		return st.OnError == ordinaut.OnErrorContinue
-	default:
-		return false
-	}
 }
 
 // keep makes a step's output known to the steps after it. One that has none is null.

@@ -97,6 +97,9 @@ func (p *programs) get(ctx context.Context, a *attempt) (*program, error) {
 		return prog, nil
 	}
 	found, err, _ := p.flight.Do(key.task.String()+"/"+strconv.Itoa(key.version), func() (any, error) {
+		if prog := p.find(key); prog != nil {
+			return prog, nil // another look ended in between
+		}
 		// The look serves others too: it does not end with the attempt that happened to be first.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), programTimeout)
 		defer cancel()

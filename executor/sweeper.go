@@ -63,11 +63,11 @@ func (e *Executor) wake(ctx context.Context) time.Duration {
 		if ctx.Err() == nil {
 			e.log.WarnContext(ctx, "waking runs failed", "err", err)
 		}
+		return jitter(e.cfg.Poll)
 	case n == sweepBatch:
 		return 0
-	case next < e.cfg.Poll:
+	default:
 		// Not at once: a sleeper whom somebody else is waking must not make us spin.
-		return max(next, time.Millisecond)
+		return min(max(next, time.Millisecond), jitter(e.cfg.Poll))
 	}
-	return jitter(e.cfg.Poll)
 }
