@@ -1,59 +1,107 @@
-package mcp
+package pipeline
 
 import (
-	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
-	"github.com/ordinaut/ordinaut/scheduler"
+	"github.com/ordinaut/ordinaut/schemas"
 )
 
-const detailFull = "full"
-
-// getTaskArgs is the input of get_task.
-type getTaskArgs struct {
-	TaskID string `json:"task_id"`
-	Detail string `json:"detail,omitempty"`
+// input holds the plain parts of with against the input schema of the action. A template stands for
+// any value, so a problem that its value could solve is none yet.
+func (c *checker) input(s ordinaut.Step, a ordinaut.Action, with *node) *ordinaut.Error {
+	if len(a.InputSchema) == 0 || string(a.InputSchema) == "null" {
+		return nil
+	}
+	value, err := plainJSON(orEmpty(s.With))
+	if err != nil {
+		return ordinaut.Invalid("/with", "holds a value that is no JSON")
+	}
+	problems, err := c.validator.Validate(a.InputSchema, value)
+	if err != nil {
+		return &ordinaut.Error{
+			Code: ordinaut.CodeFailedPrecondition, Pointer: "/uses",
+			Msg: fmt.Sprintf("the input schema of %s cannot be used: %s", clip(a.Name, 200), clip(err.Error(), 300)),
+		}
+	}
+	t := templates{}
+	t.collect(with, "")
+	problems = slices.DeleteFunc(problems, t.mayPass)
+	if len(problems) == 0 {
+		return nil
+	}
+	e := ordinaut.Invalid("/with"+problems[0].Pointer, "with does not fit %s: %s", clip(a.Name, 200), list(problems))
+	e.Example = exampleOf(a)
+	return e
 }
 
-// getTaskAnswer is the output of get_task.
-type getTaskAnswer struct {
-	Task      taskView        `json:"task"`
-	Words     string          `json:"words"`
-	NextTimes []timeView      `json:"next_times"`
-	Pipeline  []ordinaut.Step `json:"pipeline,omitempty"`
-	Params    map[string]any  `json:"params,omitempty"`
+// plainJSON returns v in the types that encoding/json gives.
+func plainJSON(v any) (any, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	var plain any
+	err = json.Unmarshal(raw, &plain)
+	return plain, err
 }
 
-func (a getTaskAnswer) text() string {
-	var b strings.Builder
-	b.WriteString(taskText(a.Task, a.Words, a.NextTimes, nil))
-	if a.Pipeline != nil {
-		b.WriteString("\nPipeline: " + compact(a.Pipeline))
+// templates holds the JSON pointer of each template, and whether it is one expression and so may give
+// any type.
+type templates map[string]bool
+
+func (t templates) collect(n *node, at string) {
+	if n.template != nil {
+		t[at] = n.template.whole() != nil
 	}
-	if a.Params != nil {
-		b.WriteString("\nParams: " + compact(a.Params))
+	for i := range n.members {
+		token := strconv.Itoa(i)
+		if !n.array {
+			token = n.keys[i]
+		}
+		t.collect(&n.members[i], at+schemas.Pointer(token))
 	}
-	return b.String()
 }
 
-func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskAnswer, error) {
-	id, err := taskID(in.TaskID)
+// mayPass reports whether the problem may be gone once the templates have their values.
+func (t templates) mayPass(p schemas.Problem) bool {
+	if whole, is := t[p.At]; is {
+		return whole || p.Keyword != "type" || slices.Contains(p.Want, "string")
+	}
+	if p.Conditional && t.under(p.From) {
+		return true
+	}
+	switch p.Keyword {
+	case "type", "required", "additionalProperties", "propertyNames", "minItems", "maxItems", "minProperties", "maxProperties":
+		return false // about the object or array itself, whose form is plain
+	default:
+		return t.under(p.At)
+	}
+}
+
+// under reports whether there is a template at or below at.
+func (t templates) under(at string) bool {
+	for pointer := range t {
+		if pointer == at || strings.HasPrefix(pointer, at+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// exampleOf returns the first example of the action's input schema, or "".
+func exampleOf(a ordinaut.Action) string {
+	var schema struct{ Examples []json.RawMessage }
+	if json.Unmarshal(a.InputSchema, &schema) != nil || len(schema.Examples) == 0 || len(schema.Examples[0]) > 500 {
+		return ""
+	}
+	raw, err := json.Marshal(schema.Examples[0]) // compacts
 	if err != nil {
-		return getTaskAnswer{}, err
+		return ""
 	}
-	task, err := s.cfg.Store.GetTask(ctx, c.agent.NamespaceID, id)
-	if err != nil {
-		return getTaskAnswer{}, err
-	}
-	plan, err := scheduler.Compile(task.Spec.Schedule)
-	if err != nil {
-		return getTaskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", id, notPublic(err))
-	}
-	answer := getTaskAnswer{Task: viewTask(task), Words: plan.Words(), NextTimes: nextTimes(task, plan, s.now())}
-	if in.Detail == detailFull {
-		answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
-	}
-	return answer, nil
+	return string(raw)
 }

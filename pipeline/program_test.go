@@ -103,6 +103,7 @@ func TestRender(t *testing.T) {
 		{"${map(&price, steps.events.items)}", []any{3.0, 9.0}},
 		{"${let $max = params.limit in steps.events.items[?price < $max].name}", []any{"x"}},
 		{"${map((let $n = params.limit in &$n), params.tags)}", []any{5.0, 5.0}},
+		{"${[contains('abc', 5), contains('abc', 'z'), contains('abc', 'b')]}", []any{false, false, true}},
 		{"${run.id} ${task.title}", "run_1 Tea"},
 		{"${now}", "2030-03-01T09:30:15+01:00"},
 		{"${now + 24h}", "2030-03-02T09:30:15+01:00"},
