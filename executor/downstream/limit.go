@@ -27,6 +27,7 @@ type messageLimit struct {
 
 	message int // bytes of the message so far
 	line    int // bytes of the line so far
+	first   byte
 	over    bool
 }
 
@@ -36,6 +37,9 @@ func (l *messageLimit) Read(p []byte) (int, error) {
 	}
 	n, err := l.from.Read(p)
 	for rest := p[:n]; len(rest) > 0; {
+		if l.line == 0 {
+			l.first = rest[0]
+		}
 		i := bytes.IndexByte(rest, '\n')
 		if i < 0 {
 			l.line += len(rest)
@@ -43,16 +47,14 @@ func (l *messageLimit) Read(p []byte) (int, error) {
 			break
 		}
 		line := l.line + i
-		if i > 0 && rest[i-1] == '\r' {
-			line--
-		}
+		empty := line == 0 || (line == 1 && l.first == '\r')
 		if l.message+i > l.limit {
 			l.message += i
 			break
 		}
 		l.line = 0
 		l.message += i
-		if !l.events || line == 0 {
+		if !l.events || empty {
 			l.message = 0
 		}
 		rest = rest[i+1:]
