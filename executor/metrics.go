@@ -13,8 +13,6 @@ type metrics struct {
 	attempts       *prometheus.CounterVec
 	startLag       prometheus.Histogram
 	slotsUsed      prometheus.Gauge
-	recordBatch    prometheus.Histogram
-	recordSeconds  prometheus.Histogram
 	recordRetries  prometheus.Counter
 	reportsDropped prometheus.Counter
 	rescued        prometheus.Counter
@@ -37,15 +35,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Name: "ordinaut_start_lag_seconds", Help: "Time from a run's due time to its first start, by the database's clock.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 13),
 		}),
-		slotsUsed: prometheus.NewGauge(prometheus.GaugeOpts{Name: "ordinaut_slots_used", Help: "Runs that this worker holds."}),
-		recordBatch: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ordinaut_record_batch", Help: "Records written in one transaction.",
-			Buckets: []float64{1, 2, 5, 10, 20, 50, 100, 200, 500, 1000},
-		}),
-		recordSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "ordinaut_record_seconds", Help: "Time one transaction of records took.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 12),
-		}),
+		slotsUsed:      prometheus.NewGauge(prometheus.GaugeOpts{Name: "ordinaut_slots_used", Help: "Runs that this worker holds."}),
 		recordRetries:  prometheus.NewCounter(prometheus.CounterOpts{Name: "ordinaut_record_retries_total", Help: "Transactions of records that failed."}),
 		reportsDropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "ordinaut_reports_dropped_total", Help: "Progress reports that were too many."}),
 		rescued:        prometheus.NewCounter(prometheus.CounterOpts{Name: "ordinaut_runs_rescued_total", Help: "Runs taken from workers that stopped renewing."}),
@@ -54,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		return m, nil
 	}
 	for _, c := range []prometheus.Collector{
-		m.stepSeconds, m.runSeconds, m.attempts, m.startLag, m.slotsUsed, m.recordBatch, m.recordSeconds, m.recordRetries, m.reportsDropped, m.rescued,
+		m.stepSeconds, m.runSeconds, m.attempts, m.startLag, m.slotsUsed, m.recordRetries, m.reportsDropped, m.rescued,
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register the executor's metrics: %w", err)

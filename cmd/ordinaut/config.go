@@ -46,6 +46,8 @@ type config struct {
 	LeaseTTL time.Duration `env:"ORDINAUT_LEASE_TTL"`
 	// Grace is how long running steps get when the process is asked to stop; 0 means 20 s.
 	Grace time.Duration `env:"ORDINAUT_GRACE"`
+	// Rate is how many requests a second one caller may make over HTTP; 0 means 20.
+	Rate float64 `env:"ORDINAUT_RATE"`
 	// APIKey is the key that call and doctor present.
 	APIKey string `env:"ORDINAUT_API_KEY"`
 	// LogLevel is debug, info, warn or error.
@@ -127,10 +129,16 @@ func (c *config) operatorFile() (operatorFile, error) {
 	if err := yaml.UnmarshalWithOptions(text, &file, yaml.Strict()); err != nil {
 		return file, fmt.Errorf("read configuration %s: %w", c.ConfigFile, err)
 	}
-	for _, s := range file.Servers {
+	names := map[string]bool{}
+	for i := range file.Servers {
+		s := &file.Servers[i]
 		if err := s.Validate(); err != nil {
 			return file, fmt.Errorf("configuration %s: %w", c.ConfigFile, err)
 		}
+		if names[s.Name] {
+			return file, fmt.Errorf("configuration %s: two servers are named %q", c.ConfigFile, s.Name)
+		}
+		names[s.Name] = true
 	}
 	return file, nil
 }

@@ -42,7 +42,7 @@ func openDatabase(ctx context.Context, cfg *config, w io.Writer) (*database, err
 		}
 		dsn = db.cluster.DSN()
 	}
-	if db.pool, err = store.Open(ctx, dsn); err != nil {
+	if db.pool, err = store.Open(ctx, dsn, 0); err != nil {
 		db.Close()
 		return nil, err
 	}

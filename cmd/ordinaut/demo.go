@@ -30,6 +30,9 @@ client, another MCP server, an HTTP endpoint. It takes under a minute and leaves
 	}
 }
 
+// anyPort is where a worker tells its health, which nobody asks for here.
+const anyPort = "127.0.0.1:0"
+
 // demo is the play: a stage, a screen and a client's connection.
 type demo struct {
 	*stage
@@ -73,14 +76,14 @@ func (d *demo) raise(ctx context.Context) error {
 	d.title("Start: a private Postgres and Redis, one process that plans and one that works")
 	began := time.Now()
 	var err error
-	if d.api, err = d.start("api,scheduler"); err != nil {
+	if d.api, err = d.start("api,scheduler", d.addr); err != nil {
 		return err
 	}
 	if err := d.ready(ctx); err != nil {
 		return err
 	}
 	d.line("Postgres initialised and serving after %s, in %s", d.took(began), d.dir)
-	if d.worker, err = d.start("worker"); err != nil {
+	if d.worker, err = d.start("worker", anyPort); err != nil {
 		return err
 	}
 	d.line("api + scheduler: process %d, worker: process %d", d.api.cmd.Process.Pid, d.worker.cmd.Process.Pid)
@@ -154,7 +157,7 @@ func (d *demo) create(ctx context.Context) error {
 		"params":   map[string]any{"city": "Chisinau"},
 		"pipeline": []map[string]any{
 			{"id": "weather", "uses": "http.request", "with": map[string]any{"url": d.weather + "/weather?city=${params.city}"}},
-			{"id": "events", "uses": "desk.list_events", "with": map[string]any{"day": "${format_time(now, 'YYYY-MM-DD')}"}},
+			{"id": "events", "uses": "desk.list_events", "with": map[string]any{"day": "${format_time(now, '%Y-%m-%d')}"}},
 			{"id": "note", "uses": "desk.send_note", "expect": "message_id > `0`", "with": map[string]any{
 				"text": "${steps.weather.body.sky} in ${params.city}, ${steps.weather.body.celsius} °C; first: ${steps.events.items[0].title}",
 			}},
@@ -195,6 +198,9 @@ func (d *demo) until(ctx context.Context, ready func() (bool, error)) error {
 	for {
 		ok, err := ready()
 		if ok || err != nil {
+			return err
+		}
+		if err := d.died(); err != nil {
 			return err
 		}
 		select {

@@ -105,7 +105,7 @@ func (d *demo) crash(ctx context.Context) error {
 		return err
 	}
 	d.line("%s process %d", d.bad("SIGKILL"), d.worker.cmd.Process.Pid)
-	if d.worker, err = d.start("worker"); err != nil {
+	if d.worker, err = d.start("worker", anyPort); err != nil {
 		return err
 	}
 	d.line("a new worker, process %d; the dead one's lease runs out within 3 s", d.worker.cmd.Process.Pid)

@@ -40,6 +40,7 @@ type stage struct {
 type process struct {
 	cmd    *exec.Cmd
 	exited chan struct{}
+	killed atomic.Bool
 }
 
 func newStage(ctx context.Context) (*stage, error) {
@@ -50,6 +51,10 @@ func newStage(ctx context.Context) (*stage, error) {
 	dir, err := os.MkdirTemp("", "ordinaut-demo-")
 	if err != nil {
 		return nil, err
+	}
+	// Postgres, which refuses root, runs as another user below here.
+	if err := os.Chmod(dir, 0o711); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	st := &stage{dir: dir, self: self}
 	if err := st.open(ctx); err != nil {
@@ -110,8 +115,8 @@ func (st *stage) serveTides(w http.ResponseWriter, _ *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"high": "16:42", "low": "22:57"})
 }
 
-// start runs `ordinaut serve` with the given roles.
-func (st *stage) start(roles string) (*process, error) {
+// start runs `ordinaut serve` with the given roles at addr.
+func (st *stage) start(roles, addr string) (*process, error) {
 	log, err := os.OpenFile(st.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
@@ -119,7 +124,7 @@ func (st *stage) start(roles string) (*process, error) {
 	defer log.Close()
 	cmd := exec.Command(st.self, "serve", "--roles", roles) //nolint:noctx // ended by Close, gently
 	cmd.Env = append(cleanEnv(),
-		"ORDINAUT_DATA_DIR="+filepath.Join(st.dir, "data"), "ORDINAUT_CONFIG="+st.config(), "ORDINAUT_ADDR="+st.addr,
+		"ORDINAUT_DATA_DIR="+filepath.Join(st.dir, "data"), "ORDINAUT_CONFIG="+st.config(), "ORDINAUT_ADDR="+addr,
 		"ORDINAUT_LEASE_TTL=3s", "ORDINAUT_GRACE=2s", "ORDINAUT_LOG_FORMAT=json")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = detached()
@@ -161,17 +166,31 @@ func (st *stage) ready(ctx context.Context) error {
 				return nil
 			}
 		}
-		st.mu.Lock()
-		last := st.procs[len(st.procs)-1]
-		st.mu.Unlock()
+		if err := st.died(); err != nil {
+			return err
+		}
 		select {
-		case <-last.exited:
-			return fmt.Errorf("ordinaut serve ended before it was ready:\n%s", st.logTail())
 		case <-ctx.Done():
 			return fmt.Errorf("ordinaut serve was not ready in time:\n%s", st.logTail())
 		case <-poll.C:
 		}
 	}
+}
+
+// died returns an error if a process has ended that nobody ended.
+func (st *stage) died() error {
+	st.mu.Lock()
+	defer st.mu.Unlock()
+	for _, p := range st.procs {
+		select {
+		case <-p.exited:
+			if !p.killed.Load() {
+				return fmt.Errorf("process %d ended: %s\n%s", p.cmd.Process.Pid, p.cmd.ProcessState, st.logTail())
+			}
+		default:
+		}
+	}
+	return nil
 }
 
 // logTail returns the last lines of the processes' log.
@@ -203,6 +222,7 @@ func (st *stage) effects() ([]desk.Entry, error) {
 
 // kill ends a process as a crash does.
 func (p *process) kill() error {
+	p.killed.Store(true)
 	err := p.cmd.Process.Kill()
 	<-p.exited
 	return err

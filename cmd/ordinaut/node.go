@@ -14,10 +14,11 @@ import (
 
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/executor"
+	"github.com/ordinaut/ordinaut/executor/downstream"
+	"github.com/ordinaut/ordinaut/executor/outbound"
 	"github.com/ordinaut/ordinaut/mcp"
 	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store"
-	"github.com/ordinaut/ordinaut/store/stream"
 )
 
 // node is one process's share of an Ordinaut: its database, its streams and the parts that its roles
@@ -27,9 +28,9 @@ type node struct {
 	cfg      *config
 	registry *prometheus.Registry
 	store    *store.Store
-	stream   *stream.Stream
-	redis    io.Closer
-	tools    *mcp.Server
+
+	redis io.Closer
+	tools *mcp.Server
 	// work are the parts that stop first when the process is asked to end; base are those that they
 	// need until then.
 	work, base []part
@@ -76,11 +77,9 @@ func (n *node) build(ctx context.Context, roles map[role]bool) error {
 			return err
 		}
 	}
-	if !roles[roleAPI] {
-		return nil
-	}
+	// Every role has it, for it knows who may read the metrics; only api offers its tools.
 	tools, err := mcp.New(mcp.Config{
-		Store: n.store, Watch: n.stream.Watch, Version: buildVersion(), Log: n.log, Registerer: n.registry,
+		Store: n.store, Version: buildVersion(), Log: n.log, Registerer: n.registry,
 	})
 	n.tools = tools
 	return err
@@ -140,12 +139,17 @@ func (n *node) Close() {
 
 func (n *node) addScheduler() error {
 	wake, _ := n.store.Subscribe(store.WakeSchedule)
-	s, err := scheduler.New(scheduler.Config{Store: n.store, Wake: wake, Log: n.log, Registerer: n.registry})
+	s, err := scheduler.New(scheduler.Config{Tick: n.tick, Wake: wake, Log: n.log, Registerer: n.registry})
 	if err != nil {
 		return err
 	}
 	n.work = append(n.work, part{"scheduler", s.Run})
 	return nil
+}
+
+func (n *node) tick(ctx context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (scheduler.TickResult, error) {
+	result, err := n.store.Tick(ctx, limit, decide)
+	return scheduler.TickResult(result), err
 }
 
 // addWorker adds the executor and the downstream servers that its steps use.
@@ -158,19 +162,28 @@ func (n *node) addWorker(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	queue, _ := n.store.Subscribe(store.WakeQueue)
-	cancels, _ := n.store.Subscribe(store.WakeCancel)
-	e, err := executor.New(executor.Config{
-		Store: n.store, Worker: workerName(), Slots: n.cfg.Slots, TTL: n.cfg.LeaseTTL, Grace: n.cfg.Grace,
-		WakeQueue: queue, WakeCancel: cancels, Servers: file.Servers, AllowNetworks: file.AllowNetworks,
+	servers, err := downstream.New(downstream.Config{
+		Servers: file.Servers, Version: buildVersion(), Log: n.log,
 		SaveServer: func(ctx context.Context, name, transport string, actions []ordinaut.Action, seenErr error) error {
 			return n.store.SaveServer(ctx, namespace, name, transport, actions, seenErr)
 		},
-		Log: n.log, Registerer: n.registry,
 	})
 	if err != nil {
 		return err
 	}
+	queue, _ := n.store.Subscribe(store.WakeQueue)
+	cancels, _ := n.store.Subscribe(store.WakeCancel)
+	e, err := executor.New(executor.Config{
+		Store: n.store, Worker: workerName(), Slots: n.cfg.Slots, TTL: n.cfg.LeaseTTL, Grace: n.cfg.Grace,
+		WakeQueue: queue, WakeCancel: cancels, Servers: servers,
+		HTTP: outbound.New(outbound.Config{Policy: outbound.Policy{AllowNetworks: file.AllowNetworks}}),
+		Log:  n.log, Registerer: n.registry,
+	})
+	if err != nil {
+		return err
+	}
+	// The servers stay until the last step has been handed back.
+	n.base = append(n.base, part{"downstream servers", servers.Run})
 	n.work = append(n.work, part{"worker", e.Run})
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ordinaut/ordinaut/mcp"
 	"github.com/ordinaut/ordinaut/mcp/front"
 )
 
@@ -34,6 +35,7 @@ directory; any other address is refused until ` + "`ordinaut agent bootstrap`" +
 	f.StringSliceVar(&cfg.AllowedHosts, "allowed-hosts", cfg.AllowedHosts, "names besides loopback that requests may be addressed to (ORDINAUT_ALLOWED_HOSTS)")
 	f.IntVar(&cfg.Slots, "slots", cfg.Slots, "runs held at once by this process; 0 is the default (ORDINAUT_SLOTS)")
 	f.DurationVar(&cfg.LeaseTTL, "lease-ttl", cfg.LeaseTTL, "how long a run stays with a worker that stopped renewing; 0 is 30s (ORDINAUT_LEASE_TTL)")
+	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "requests a second that one caller may make, twice that at once; 0 is 20 (ORDINAUT_RATE)")
 	f.DurationVar(&cfg.Grace, "grace", cfg.Grace, "how long running steps get at a stop; 0 is 20s (ORDINAUT_GRACE)")
 	return cmd
 }
@@ -48,19 +50,17 @@ func serve(ctx context.Context, cfg *config) error {
 		return err
 	}
 	defer n.Close()
-	var more []part
 	if roles[roleAPI] {
 		if err := n.requireKey(ctx); err != nil {
 			return err
 		}
-		web, err := n.newWeb(ctx)
-		if err != nil {
-			return err
-		}
-		more = append(more, part{"http", web.run})
+	}
+	web, err := n.newWeb(ctx, roles[roleAPI])
+	if err != nil {
+		return err
 	}
 	n.log.Info("process started", "version", buildVersion(), "roles", cfg.Roles, "data_dir", cfg.DataDir)
-	err = n.run(ctx, more...)
+	err = n.run(ctx, part{"http", web.run})
 	n.log.Info("process ended", "err", err)
 	return err
 }
@@ -120,29 +120,33 @@ func isLoopback(addr string) bool {
 	return err == nil && ip.IsLoopback()
 }
 
-// web is the HTTP server: MCP, health and metrics.
+// web is the HTTP server: health and metrics of every process, MCP of those with the role api.
 type web struct {
 	*node
+	// front is nil without the role api.
 	front    *front.Front
 	server   *http.Server
 	listener net.Listener
 }
 
 // newWeb binds the address, so that a port in use is an error of the start.
-func (n *node) newWeb(ctx context.Context) (*web, error) {
-	f, err := front.New(front.Config{
-		Server: n.tools.MCP(), Authenticate: n.tools.Authenticate, AllowedHosts: n.cfg.AllowedHosts,
-		Log: n.log, Registerer: n.registry,
-	})
-	if err != nil {
-		return nil, err
+func (n *node) newWeb(ctx context.Context, api bool) (*web, error) {
+	w := &web{node: n}
+	if api {
+		var err error
+		w.front, err = front.New(front.Config{
+			Server: n.tools.MCP(), Authenticate: n.tools.Authenticate, Key: mcp.CallerKey,
+			AllowedHosts: n.cfg.AllowedHosts, Rate: n.cfg.Rate, Burst: int(2 * n.cfg.Rate), Logger: n.log, Metrics: n.registry,
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", n.cfg.Addr)
-	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", n.cfg.Addr, err)
+	var err error
+	if w.listener, err = lc.Listen(ctx, "tcp", n.cfg.Addr); err != nil {
+		return nil, fmt.Errorf("listen on %s: %w; another address can be given by --addr", n.cfg.Addr, err)
 	}
-	w := &web{node: n, front: f, listener: l}
 	w.server = &http.Server{Handler: w.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	return w, nil
 }
@@ -159,7 +163,11 @@ func (w *web) run(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	err := errors.Join(w.front.Shutdown(last), w.server.Shutdown(last))
+	var err error
+	if w.front != nil {
+		err = w.front.Shutdown(last)
+	}
+	err = errors.Join(err, w.server.Shutdown(last))
 	<-ended
 	return err
 }

@@ -58,7 +58,6 @@ func newSession(ctx context.Context, c *client.Client, where string) (*session, 
 	}
 	c.OnNotification(s.notified)
 	hello := mcp.InitializeRequest{}
-	hello.Params.ProtocolVersion = mcp.LATEST_PROTOCOL_VERSION
 	hello.Params.ClientInfo = mcp.Implementation{Name: "ordinaut", Version: buildVersion()}
 	result, err := c.Initialize(ctx, hello)
 	if err != nil {

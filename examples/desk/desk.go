@@ -138,7 +138,7 @@ func (d *desk) writeReport(ctx context.Context, req mcp.CallToolRequest) (*mcp.C
 func (d *desk) record(tool, text string, req mcp.CallToolRequest) (int, error) {
 	line := Entry{At: time.Now().UTC(), Tool: tool, Text: text}
 	if req.Params.Meta != nil {
-		line.Key, _ = req.Params.Meta.AdditionalFields["io.ordinaut/idempotency_key"].(string)
+		line.Key, _ = req.Params.Meta.AdditionalFields["io.ordinaut/idempotency-key"].(string)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// docs/configuration.md names every environment variable that there is, and no other.
+func TestEveryVariableIsDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]bool{}
+	for _, found := range regexp.MustCompile("(?m)^\\| `(ORDINAUT_[A-Z_]+)`").FindAllStringSubmatch(string(text), -1) {
+		documented[found[1]] = true
+	}
+	read := map[string]bool{}
+	for i := range reflect.TypeFor[config]().NumField() {
+		read[reflect.TypeFor[config]().Field(i).Tag.Get("env")] = true
+	}
+	if diff := cmp.Diff(read, documented); diff != "" {
+		t.Errorf("variables read (-) and documented (+):\n%s", diff)
+	}
+}
+
+// The operator's file of docs/configuration.md is one that is accepted.
+func TestTheDocumentedFileIsAccepted(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	path := filepath.Join(t.TempDir(), "ordinaut.yaml")
+	if err := os.WriteFile(path, []byte(example), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := config{ConfigFile: path}
+	file, err := c.operatorFile()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Servers) != 2 || file.Servers[0].Transport != "stdio" || file.Servers[1].Transport != "http" || len(file.AllowNetworks) != 1 {
+		t.Errorf("read as %+v", file)
+	}
+}
+
+// What is wrong in the operator's file or the environment is refused by name.
+func TestWrongConfigurationIsRefusedByName(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, yaml, want string }{
+		{"unknown key", "serverz: []", "serverz"},
+		{"relative command", "servers: [{name: a, command: [tool]}]", "absolute"},
+		{"no transport", "servers: [{name: a}]", "a"},
+		{"bad network", "allow_networks: [10.0.0.0/99]", "10.0.0.0/99"},
+		{"same name twice", "servers: [{name: a, url: 'https://x.example/mcp'}, {name: a, url: 'https://y.example/mcp'}]", "a"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "ordinaut.yaml")
+			if err := os.WriteFile(path, []byte(c.yaml), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			cfg := config{ConfigFile: path}
+			if _, err := cfg.operatorFile(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want an error naming %q", err, c.want)
+			}
+		})
+	}
+	cfg := config{Roles: []string{"api", "boss"}}
+	if _, err := cfg.roles(); err == nil || !strings.Contains(err.Error(), `"boss"`) {
+		t.Errorf("role boss: %v", err)
+	}
+}

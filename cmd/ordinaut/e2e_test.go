@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ordinaut/ordinaut/store/storetest"
+)
+
+// The main job through every door: both transports, both eras of the protocol, real Redis and none.
+func TestTheMainJobThroughEveryDoor(t *testing.T) {
+	t.Parallel()
+	for _, door := range []struct{ transport, version, redis string }{
+		{"http", "", "real"},
+		{"http", "2025-11-25", "in process"},
+		{"http", "2025-06-18", "real"},
+		{"stdio", "", "in process"},
+		{"stdio", "2025-06-18", "real"},
+	} {
+		t.Run(fmt.Sprintf("%s %s redis %s", door.transport, door.version, door.redis), func(t *testing.T) {
+			t.Parallel()
+			url := ""
+			if door.redis == "real" {
+				url = "redis://" + storetest.Redis(t)
+			}
+			p := newPlant(t, url)
+			var s *session
+			if door.transport == "http" {
+				s = p.dial(p.serve("api,scheduler,worker"), door.version)
+			} else {
+				s = p.stdio(door.version)
+			}
+			if door.version != "" && s.Protocol != door.version {
+				t.Errorf("negotiated %s, want %s", s.Protocol, door.version)
+			}
+			theMainJob(t, p, s)
+		})
+	}
+}
+
+// theMainJob creates a task that fires each second over another MCP server and HTTP, waits for two
+// runs of it, starts one by hand with live progress, and looks at what is told of them.
+func theMainJob(t *testing.T, p *plant, s *session) {
+	t.Helper()
+	eventually(t, "the desk is known", func() bool {
+		var listed struct{ Actions []struct{ Name string } }
+		s.must(t, "list_actions", map[string]any{"query": "desk"}, &listed)
+		return len(listed.Actions) == 3
+	})
+	var made struct{ Task struct{ ID string } }
+	s.must(t, "create_task", map[string]any{
+		"title":    "each second",
+		"schedule": map[string]any{"kind": "cron", "expr": "* * * * * *", "timezone": "Europe/Berlin"},
+		"params":   map[string]any{"who": "Ada"},
+		"pipeline": []map[string]any{
+			{"id": "web", "uses": "http.request", "with": map[string]any{"url": p.web.URL + "/fast?who=${params.who}"}},
+			{"id": "note", "uses": "desk.send_note", "with": map[string]any{"text": "${params.who}: ${steps.web.status}"}, "expect": "message_id > `0`"},
+		},
+	}, &made)
+	eventually(t, "two scheduled runs succeed", func() bool {
+		return len(runs(t, s, map[string]any{"task_id": made.Task.ID, "states": []string{"succeeded"}})) >= 2
+	})
+	s.must(t, "pause_task", map[string]any{"task_id": made.Task.ID, "note": "enough"}, &struct{}{})
+
+	var report struct{ Task struct{ ID string } }
+	s.must(t, "create_task", map[string]any{
+		"title": "report", "schedule": map[string]any{"kind": "manual"},
+		"pipeline": []map[string]any{{"id": "report", "uses": "desk.write_report", "with": map[string]any{"pages": 8, "seconds": 2}}},
+	}, &report)
+	var mu sync.Mutex
+	var told []float64
+	a, err := s.call(t.Context(), "run_now", map[string]any{"task_id": report.Task.ID, "wait_seconds": 20}, func(r progressReport) {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, r.Progress)
+	})
+	if err != nil || a.IsError {
+		t.Fatalf("run_now: %v %s", err, a.Text)
+	}
+	var ended struct {
+		Ended bool
+		Run   demoRun
+	}
+	if err := json.Unmarshal(a.Result, &ended); err != nil {
+		t.Fatal(err)
+	}
+	if !ended.Ended || ended.Run.State != "succeeded" {
+		t.Errorf("run_now with wait: ended %v, state %s", ended.Ended, ended.Run.State)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(told) < 2 {
+		t.Errorf("told of %d progress reports, want some", len(told))
+	}
+}
+
+// runs lists runs through the tool.
+func runs(t *testing.T, s *session, args map[string]any) []demoRun {
+	t.Helper()
+	args["limit"] = 100
+	var listed struct{ Runs []demoRun }
+	s.must(t, "list_runs", args, &listed)
+	return listed.Runs
+}
+
+// The command line is an MCP client too, and its exit status tells a tool's error.
+func TestCallIsAClient(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, "")
+	server := p.serve("api")
+	ok := p.command("call", "--url", endpoint(server.addr), "get_status")
+	out, err := ok.Output()
+	if err != nil {
+		t.Fatal(describe(err))
+	}
+	var status struct{ Versions map[string]any }
+	if err := json.Unmarshal(out, &status); err != nil || len(status.Versions) == 0 {
+		t.Errorf("call get_status printed %s (%v)", out, err)
+	}
+	bad := p.command("call", "--url", endpoint(server.addr), "get_run", `{"run_id": "task_1"}`)
+	out, err = bad.Output()
+	if bad.ProcessState.ExitCode() != 5 || !bytes.Contains(out, []byte("run_")) {
+		t.Errorf("call with a wrong id: %v, exit %d, printed %s", err, bad.ProcessState.ExitCode(), out)
+	}
+}
+
+// Beyond loopback nobody is served before somebody can authenticate; with a key, only with it.
+func TestNobodyIsServedWithoutAKey(t *testing.T) {
+	t.Parallel()
+	p := &plant{t: t, dsn: storetest.DB(t), dir: t.TempDir()}
+	out, err := p.command("serve", "--config", "", "--addr", "0.0.0.0:0").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "agent bootstrap") {
+		t.Errorf("serve beyond loopback without a key: %v\n%s", err, out)
+	}
+	p = newPlant(t, "")
+	server := p.serve("api")
+	p.key = "ord_00000000_" + strings.Repeat("A", 43)
+	out, err = p.command("call", "--url", endpoint(server.addr), "get_status").CombinedOutput()
+	if err == nil {
+		t.Errorf("a made-up key was served:\n%s", out)
+	}
+	if again, err := p.command("agent", "bootstrap").CombinedOutput(); err == nil {
+		t.Errorf("a second bootstrap was granted:\n%s", again)
+	}
+}
