@@ -13,14 +13,14 @@ import (
 
 // endIdle ends a run that no worker holds: it takes it out of queue or wait. $3 is the reason.
 const endIdle = `WITH queued AS (
-    DELETE FROM queue WHERE namespace_id = $1 AND run_id = $2 RETURNING seq, epoch, started_at
+    DELETE FROM queue WHERE namespace_id = $1 AND run_id = $2 RETURNING task_id, seq, epoch, started_at
 ), waiting AS (
-    DELETE FROM wait WHERE namespace_id = $1 AND run_id = $2 RETURNING seq, epoch, started_at
+    DELETE FROM wait WHERE namespace_id = $1 AND run_id = $2 RETURNING task_id, seq, epoch, started_at
 )
 UPDATE run SET state = 'canceled', reason = $3, attempt = idle.epoch, started_at = idle.started_at,
     finished_at = clock_timestamp(), seq = idle.seq + 1
 FROM (SELECT * FROM queued UNION ALL SELECT * FROM waiting) AS idle
-WHERE namespace_id = $1 AND id = $2`
+WHERE namespace_id = $1 AND id = $2 AND run.task_id = idle.task_id`
 
 // CancelRun ends a run that is queued or waiting at once, as canceled. A running one is marked, its
 // worker is told and ends it; until then it is returned as running. A run that has ended answers with
@@ -106,7 +106,7 @@ const endTaskRuns = `WITH idle AS (
 UPDATE run r SET state = 'canceled', reason = 'task_deleted', attempt = i.epoch, started_at = i.started_at,
     finished_at = clock_timestamp(), seq = i.seq + 1
 FROM (SELECT * FROM idle UNION ALL SELECT * FROM asleep) AS i
-WHERE r.namespace_id = $1 AND r.id = i.run_id
+WHERE r.namespace_id = $1 AND r.id = i.run_id AND r.task_id = $2
 RETURNING r.id, r.seq, r.finished_at`
 
 // DeleteTask deletes the task for every caller; its history stays. Its runs that are queued or waiting

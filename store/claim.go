@@ -16,7 +16,8 @@ import (
 //	$4, $5 rank_at and run_id after which to look
 //
 // SKIP LOCKED lets workers claim side by side. Served by queue_rank_idx; the rows are then reached by
-// their place, and run by its key. An attempt that is not the first gets its run.started entry here;
+// their place, and run by its key; naming the task too makes run_task_idx as good a way there, should
+// the plan be made while run is empty and the two look alike. An attempt that is not the first gets its run.started entry here;
 // that of the first follows from started_at.
 const claimRuns = `WITH taken AS (
     DELETE FROM queue WHERE ctid = ANY (ARRAY(
@@ -36,7 +37,7 @@ const claimRuns = `WITH taken AS (
 )
 SELECT t.namespace_id, t.run_id, t.epoch + 1, t.task_id, r.task_version, r.kind, r.params, r.nominal_at, r.due_at,
     r.queued_at, (SELECT claimed_at FROM leased LIMIT 1), t.started_at, t.failures, t.seq + 1, t.rank_at
-FROM taken t JOIN run r ON r.namespace_id = t.namespace_id AND r.id = t.run_id
+FROM taken t JOIN run r ON r.namespace_id = t.namespace_id AND r.id = t.run_id AND r.task_id = t.task_id
 ORDER BY t.rank_at, t.run_id`
 
 // ClaimRuns leases up to limit ready runs to worker for ttl and returns them, most urgent first. An

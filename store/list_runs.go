@@ -41,24 +41,25 @@ func listRunsQuery(ns ordinaut.NamespaceID, f RunFilter) (string, pgx.StrictName
 	if f.Kind != "" {
 		add("r.kind = @kind", "kind", string(f.Kind))
 	}
-	from := "run r"
+	from, order := "run r", "r.id"
 	switch {
 	case len(live) > 0 && len(ended) == 0:
-		from = liveRuns(live) + ` AS live JOIN run r ON r.namespace_id = live.namespace_id AND r.id = live.run_id`
-		where = append(where, "r.state = 'queued'")
-		for i, condition := range where {
-			// The page is cut by the narrow table's own key.
-			if strings.HasPrefix(condition, "r.id ") || strings.HasPrefix(condition, "r.namespace_id ") {
-				where[i] = strings.NewReplacer("r.id ", "live.run_id ", "r.namespace_id ", "live.namespace_id ").Replace(condition)
-			}
+		// The page is cut from the narrow tables; LATERAL and OFFSET keep the planner from starting at run.
+		from = liveRuns(live) + ` AS live CROSS JOIN LATERAL (
+    SELECT * FROM run WHERE namespace_id = live.namespace_id AND id = live.run_id AND task_id = live.task_id AND state = 'queued' OFFSET 0
+) AS r`
+		names := strings.NewReplacer("r.namespace_id ", "live.namespace_id ", "r.id ", "live.run_id ", "r.task_id ", "live.task_id ")
+		for i := range where {
+			where[i] = names.Replace(where[i])
 		}
+		order = "live.run_id"
 	case len(live) > 0:
-		add(`(r.state = ANY (@ended) OR r.state = 'queued' AND EXISTS (SELECT FROM `+liveRuns(live)+
-			` AS live WHERE live.namespace_id = r.namespace_id AND live.run_id = r.id))`, "ended", ended)
+		add(`(r.state = ANY (@ended) OR r.state = 'queued' AND (SELECT true FROM `+liveRuns(live)+
+			` AS live WHERE live.namespace_id = r.namespace_id AND live.run_id = r.id LIMIT 1))`, "ended", ended)
 	case len(ended) > 0:
 		add("r.state = ANY (@ended)", "ended", ended)
 	}
-	page := "SELECT r.* FROM " + from + " WHERE " + strings.Join(where, " AND ") + " ORDER BY r.id DESC LIMIT @limit"
+	page := "SELECT r.* FROM " + from + " WHERE " + strings.Join(where, " AND ") + " ORDER BY " + order + " DESC LIMIT @limit"
 	return "SELECT " + runColumns + " FROM (" + page + ") AS r\n" + runJoins + "\nORDER BY r.id DESC", args
 }
 
@@ -69,7 +70,7 @@ func liveRuns(states []ordinaut.RunState) string {
 		table := map[ordinaut.RunState]string{
 			ordinaut.RunQueued: "queue", ordinaut.RunRunning: "lease", ordinaut.RunWaiting: "wait",
 		}[state]
-		parts = append(parts, "SELECT namespace_id, run_id FROM "+table)
+		parts = append(parts, "SELECT namespace_id, run_id, task_id FROM "+table)
 	}
 	return "(" + strings.Join(parts, " UNION ALL ") + ")"
 }

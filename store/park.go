@@ -39,7 +39,7 @@ const parkRuns = `WITH gone AS (
     UPDATE run r SET state = 'canceled', reason = 'canceled', error = g.message, attempt = g.epoch,
         claimed_at = g.claimed_at, started_at = g.started_at, finished_at = g.at, seq = g.seq
     FROM gone g
-    WHERE g.state = 'canceled' AND r.namespace_id = g.namespace_id AND r.id = g.run_id
+    WHERE g.state = 'canceled' AND r.namespace_id = g.namespace_id AND r.id = g.run_id AND r.task_id = g.task_id
 )
 SELECT run_id, task_id, state, seq, at FROM gone`
 

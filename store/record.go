@@ -77,7 +77,7 @@ const endRuns = `WITH gone AS (
 UPDATE run r SET state = g.state, reason = g.reason, error = g.error, output = g.output, attempt = g.epoch,
     claimed_at = g.claimed_at, started_at = g.started_at, finished_at = clock_timestamp(), seq = g.seq
 FROM gone g
-WHERE r.namespace_id = g.namespace_id AND r.id = g.run_id AND r.id >= $10 AND r.id <= $11
+WHERE r.namespace_id = g.namespace_id AND r.id = g.run_id AND r.task_id = g.task_id AND r.id >= $10 AND r.id <= $11
 RETURNING r.id, r.task_id, r.seq, r.finished_at`
 
 // Record writes what attempts did, in one transaction. A record whose lease is not current is dropped

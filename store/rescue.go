@@ -33,7 +33,7 @@ const rescueRuns = `WITH expired AS (
         reason = CASE c.fate WHEN 'canceled' THEN 'canceled' ELSE 'worker_crashed' END,
         error = CASE c.fate WHEN 'canceled' THEN '' ELSE format('its worker died %s times under it, last %s', c.crashes + 1, c.worker) END
     FROM counted c
-    WHERE c.fate <> 'queued' AND r.namespace_id = c.namespace_id AND r.id = c.run_id
+    WHERE c.fate <> 'queued' AND r.namespace_id = c.namespace_id AND r.id = c.run_id AND r.task_id = c.task_id
 ), requeued AS (
     INSERT INTO queue (namespace_id, run_id, task_id, rank_at, started_at, seq, epoch, priority, failures, crashes, exclusive)
     SELECT namespace_id, run_id, task_id, at + (priority - 5) * interval '10 seconds', started_at, next_seq, epoch,

@@ -99,7 +99,7 @@ func Open(ctx context.Context, dsn string, maxConns int) (*pgxpool.Pool, error) 
 	// them whole ever after. So plans are made once, without looking at values, and of nested loops over
 	// indexes only.
 	setDefault(conn.RuntimeParams, "plan_cache_mode", "force_generic_plan")
-	for _, method := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin"} {
+	for _, method := range []string{"enable_seqscan", "enable_bitmapscan", "enable_hashjoin", "enable_mergejoin"} {
 		setDefault(conn.RuntimeParams, method, "off")
 	}
 	// Compiling a plan costs more than any statement of ours runs.

@@ -15,7 +15,8 @@ const maxNext = time.Hour
 
 // dueTasks locks tasks that are due, $1 at most, and tells whether a run of each is live. SKIP LOCKED
 // lets schedulers work side by side. Served by task_due_idx and the three …_exclusive_idx; a task that
-// allows overlap is not looked for.
+// allows overlap is not looked for. LIMIT keeps the planner from reading all of an index into a hash,
+// as it may for EXISTS.
 const dueTasks = `WITH due AS MATERIALIZED (
     SELECT namespace_id, id, version, priority, schedule_kind, schedule_expr, timezone, starts_at, ends_at, overlap,
         catch_up, max_lateness_seconds, next_at
@@ -25,11 +26,11 @@ const dueTasks = `WITH due AS MATERIALIZED (
     LIMIT $1
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT due.*, due.overlap <> 'allow' AND (
-    EXISTS (SELECT FROM queue q WHERE q.task_id = due.id AND q.exclusive)
-    OR EXISTS (SELECT FROM lease l WHERE l.task_id = due.id AND l.exclusive)
-    OR EXISTS (SELECT FROM wait w WHERE w.task_id = due.id AND w.exclusive)
-) AS busy
+SELECT due.*, due.overlap <> 'allow' AND coalesce(
+    (SELECT true FROM queue q WHERE q.task_id = due.id AND q.exclusive LIMIT 1),
+    (SELECT true FROM lease l WHERE l.task_id = due.id AND l.exclusive LIMIT 1),
+    (SELECT true FROM wait w WHERE w.task_id = due.id AND w.exclusive LIMIT 1),
+    false) AS busy
 FROM due`
 
 // moveTasks sets the next time of ticked tasks: $1 namespaces, $2 tasks, $3 next times, where NULL means
