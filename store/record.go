@@ -247,9 +247,10 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 		out, over := b.done[r.Lease.RunID]
 		over = over && r.Outcome != nil
 		if over {
-			if out.state == "" {
+			switch out.state {
+			case "": // ended as it asked to
 				out.state, out.reason = r.Outcome.State, r.Outcome.Reason
-			} else if out.state == ordinaut.RunCanceled {
+			case ordinaut.RunCanceled: // wanted to be given back
 				out.reason = ordinaut.ReasonCanceled
 			}
 			if out.state.Terminal() {

@@ -112,9 +112,9 @@ func TestPublishMatchesHistory(t *testing.T) {
 	}})
 	task := storetest.Task(t, s, storetest.Spec("told"))
 	run := storetest.Run(t, s, task)
-	a := claimDead(t, s)
+	claimDead(t, s)
 	must(s.RescueRuns(t.Context(), 10))(t)
-	a = claimOne(t, s)
+	a := claimOne(t, s)
 	half := 50.0
 	at := time.Now().UTC().Truncate(time.Microsecond)
 	record(t, s, ordinaut.Record{

@@ -23,8 +23,7 @@ func translate(err error) error {
 	if errors.As(err, &ours) || errors.Is(err, context.Canceled) || errors.Is(err, ordinaut.ErrLeaseLost) {
 		return err
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return translateState(pg, err)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {

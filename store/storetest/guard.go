@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,7 +24,7 @@ func newGuard(cred *syscall.Credential, script string, args ...string) (*guard, 
 		return nil, err
 	}
 	defer read.Close()
-	shell := exec.Command("/bin/sh", append([]string{"-c", "while read -r _; do :; done\n" + script, "guard"}, args...)...)
+	shell := exec.CommandContext(context.Background(), "/bin/sh", append([]string{"-c", "while read -r _; do :; done\n" + script, "guard"}, args...)...)
 	shell.Dir = "/"
 	shell.Stdin = read
 	// A session of its own keeps the terminal's Ctrl-C from it.
@@ -43,7 +44,7 @@ func (g *guard) end() error {
 
 // command runs a program to its end as cred and returns an error that holds its output.
 func command(cred *syscall.Credential, dir, program string, args ...string) error {
-	cmd := exec.Command(program, args...)
+	cmd := exec.CommandContext(context.Background(), program, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C", "PGOPTIONS=", "HOME="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: cred}

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -147,9 +148,8 @@ func findPostgres() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		for i := len(found) - 1; i >= 0; i-- {
-			dirs = append(dirs, found[i])
-		}
+		slices.Reverse(found)
+		dirs = append(dirs, found...)
 	}
 	for _, dir := range dirs {
 		if dir != "" && isProgram(filepath.Join(dir, "postgres")) && isProgram(filepath.Join(dir, "initdb")) && isProgram(filepath.Join(dir, "pg_ctl")) {

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -121,7 +122,8 @@ func (r *RedisServer) start() error {
 
 // do sends one inline command and returns the first line of the answer.
 func (r *RedisServer) do(command string) (string, error) {
-	conn, err := net.DialTimeout("tcp", r.Addr, time.Second)
+	dialer := net.Dialer{Timeout: time.Second}
+	conn, err := dialer.DialContext(context.Background(), "tcp", r.Addr)
 	if err != nil {
 		return "", err
 	}
@@ -149,7 +151,8 @@ func await(is func() error) error {
 }
 
 func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	var listen net.ListenConfig
+	l, err := listen.Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
