@@ -23,8 +23,8 @@ func TestEveryVariableIsDocumented(t *testing.T) {
 		documented[found[1]] = true
 	}
 	read := map[string]bool{}
-	for i := range reflect.TypeFor[config]().NumField() {
-		read[reflect.TypeFor[config]().Field(i).Tag.Get("env")] = true
+	for field := range reflect.TypeFor[config]().Fields() {
+		read[field.Tag.Get("env")] = true
 	}
 	if diff := cmp.Diff(read, documented); diff != "" {
 		t.Errorf("variables read (-) and documented (+):\n%s", diff)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -244,8 +245,8 @@ func (st *stage) Close() error {
 	var errs []error
 	st.mu.Lock()
 	defer st.mu.Unlock()
-	for i := len(st.procs) - 1; i >= 0; i-- {
-		errs = append(errs, st.procs[i].stop())
+	for _, v := range slices.Backward(st.procs) {
+		errs = append(errs, v.stop())
 	}
 	if st.server != nil {
 		errs = append(errs, st.server.Close())

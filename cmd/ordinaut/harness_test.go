@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -320,9 +321,7 @@ func (w *webDouble) calls() map[string]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	all := make(map[string]int, len(w.keys))
-	for k, n := range w.keys {
-		all[k] = n
-	}
+	maps.Copy(all, w.keys)
 	return all
 }
 

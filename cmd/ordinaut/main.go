@@ -32,7 +32,7 @@ func run(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "ordinaut: "+err.Error())
 		return 2
 	}
-	root := newRoot(&cfg)
+	root := newRoot(&cfg) //nolint:contextcheck // commands get it from cobra
 	root.SetArgs(args)
 	err = root.ExecuteContext(ctx)
 	switch {

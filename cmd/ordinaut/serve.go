@@ -168,6 +168,6 @@ func (w *web) run(ctx context.Context) error {
 		err = w.front.Shutdown(last)
 	}
 	err = errors.Join(err, w.server.Shutdown(last))
-	<-ended
+	<-ended //nolint:errcheck // it says that the server was shut down
 	return err
 }

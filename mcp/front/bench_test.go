@@ -20,7 +20,7 @@ func BenchmarkCall(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { f.Shutdown(context.Background()) }) //nolint:errcheck // nothing runs
+	b.Cleanup(func() { f.Shutdown(context.WithoutCancel(b.Context())) }) //nolint:errcheck // nothing runs
 	for _, bench := range []struct {
 		name string
 		h    http.Handler

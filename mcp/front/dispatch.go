@@ -45,7 +45,7 @@ func (a answer) bytes() []byte {
 func (f *Front) dispatch(ctx context.Context, c *call, s *session) answer {
 	ctx, cancel := context.WithCancel(context.WithValue(ctx, callKey{}, c))
 	defer cancel()
-	defer context.AfterFunc(f.work, cancel)()
+	defer context.AfterFunc(f.work, cancel)() //nolint:contextcheck // the work's end is the front's, not the call's
 	ctx = server.WithSupportedProtocolVersions(ctx, mcp.ValidProtocolVersions)
 
 	if c.msg.id == nil {

@@ -46,8 +46,7 @@ func Hooks() *server.Hooks {
 
 // knownError makes the fault for an error that is meant for the client, or returns nil.
 func knownError(c *call) *fault {
-	var missing mcp.MissingRequiredClientCapabilityError
-	if errors.As(c.err, &missing) {
+	if missing, ok := errors.AsType[mcp.MissingRequiredClientCapabilityError](c.err); ok {
 		return &fault{
 			code: codeMissingCapability, id: c.msg.id,
 			msg:  "this call needs a client that declares the capability " + cleanText(missing.Capability),
@@ -72,8 +71,7 @@ func knownError(c *call) *fault {
 		}
 	case ordinaut.CodePermissionDenied:
 		f.status = http.StatusForbidden
-		var scope *ScopeError
-		if errors.As(c.err, &scope) {
+		if scope, ok := errors.AsType[*ScopeError](c.err); ok {
 			f.need = scope.Need
 		}
 	}

@@ -75,7 +75,7 @@ func newFixture(t *testing.T, change func(*front.Config)) *fixture {
 	srv := httptest.NewServer(mux)
 	fx.url = srv.URL + "/mcp"
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testLimit)
 		defer cancel()
 		if err := f.Shutdown(ctx); err != nil {
 			t.Errorf("shutdown: %v", err)

@@ -41,7 +41,7 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Cache-Control", "no-store")
 
 	defer f.metrics.began(transportHTTP)()
-	defer func() { f.observe(r.Context(), c, x.outcome, started, x.stream) }()
+	defer func() { f.observe(r.Context(), c, x.outcome, started, x.stream) }() //nolint:contextcheck // the request has it
 	defer x.rescue()
 	if !f.life.enter() {
 		x.outcome = outcomeUnavailable
@@ -49,7 +49,7 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer f.life.leave()
-	if flt := x.run(); flt != nil {
+	if flt := x.run(); flt != nil { //nolint:contextcheck // the request has it
 		x.refuse(flt)
 	}
 }
@@ -57,10 +57,10 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 // rescue answers for a panic of ours; those of handlers never come this far.
 func (x *exchange) rescue() {
 	p := recover()
-	switch {
-	case p == nil:
+	switch p {
+	case nil:
 		return
-	case p == http.ErrAbortHandler: //nolint:errorlint // net/http compares it so
+	case http.ErrAbortHandler: //nolint:errorlint // net/http compares it so
 		panic(p)
 	}
 	x.outcome = outcomeInternal
@@ -133,8 +133,7 @@ func (x *exchange) singleHeaders() *fault {
 // wait, but a caller with a good credential passes even from there: nobody can lock others out.
 func (x *exchange) denied(err error) *fault {
 	flt := &fault{code: codeRefused, data: refusalData{ordinaut.CodeOf(err), x.call.requestID}}
-	var known *ordinaut.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*ordinaut.Error](err); ok {
 		flt.msg = known.Msg
 	}
 	switch ordinaut.CodeOf(err) {
@@ -150,8 +149,7 @@ func (x *exchange) denied(err error) *fault {
 		x.challenge(what, nil)
 	case ordinaut.CodePermissionDenied:
 		x.outcome, flt.status = outcomeForbidden, http.StatusForbidden
-		var scope *ScopeError
-		if errors.As(err, &scope) {
+		if scope, ok := errors.AsType[*ScopeError](err); ok {
 			flt.need = scope.Need
 		}
 		x.challenge("insufficient_scope", flt.need)

@@ -3,6 +3,7 @@ package front_test
 import (
 	"bufio"
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func TestShutdownEndsStreamsAndWaitsForCalls(t *testing.T) {
 	<-fx.entered
 	down := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testLimit)
 		defer cancel()
 		down <- fx.Shutdown(ctx)
 	}()
@@ -154,9 +155,7 @@ func TestSessionIsBoundToItsOwner(t *testing.T) {
 	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"text":"hi"}}}`
 	with := func(key, value string) map[string]string {
 		h := map[string]string{}
-		for k, v := range legacy {
-			h[k] = v
-		}
+		maps.Copy(h, legacy)
 		h[key] = value
 		return h
 	}

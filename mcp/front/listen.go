@@ -45,7 +45,7 @@ func (l *listener) SubscriptionFilter() (mcp.SubscriptionFilter, bool) {
 func (f *Front) listen(ctx context.Context, c *call, s *session) mcp.JSONRPCMessage {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer context.AfterFunc(f.streams, cancel)()
+	defer context.AfterFunc(f.streams, cancel)() //nolint:contextcheck // the streams' end is the front's, not the call's
 
 	l := newListener(s, c.requestID, true)
 	if err := f.server.RegisterSession(ctx, l); err != nil {

@@ -50,8 +50,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 
 func register[C prometheus.Collector](reg prometheus.Registerer, c C) (C, error) {
 	err := reg.Register(c)
-	var taken prometheus.AlreadyRegisteredError
-	if errors.As(err, &taken) {
+	if taken, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok {
 		if old, ok := taken.ExistingCollector.(C); ok {
 			return old, nil
 		}

@@ -89,13 +89,6 @@ func (p *reply) finish(status int, body []byte) {
 	}
 }
 
-// started reports whether a stream is open, so that the status line is out.
-func (p *reply) started() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.streaming || p.closed
-}
-
 // open writes the head of a stream once. It needs the mutex.
 func (p *reply) open() {
 	if p.streaming {

@@ -120,16 +120,14 @@ type wireRequest struct {
 	Params  any             `json:"params,omitempty"`
 }
 
-// deliver hands a client's answer to whoever asked and reports whether anybody had.
-func (s *session) deliver(m *message) bool {
+// deliver hands a client's answer to whoever asked, if anybody has.
+func (s *session) deliver(m *message) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	answer, ok := s.waiting[string(m.id)]
-	if ok {
+	if answer, ok := s.waiting[string(m.id)]; ok {
 		delete(s.waiting, string(m.id))
 		answer <- m // has room for the one answer that the deleted entry allows
 	}
-	return ok
 }
 
 // scope is the session as one call's handler sees it. What the handler sends to "its client" leaves on

@@ -53,14 +53,14 @@ func TestProgressIsThrottled(t *testing.T) {
 		if diff := cmp.Diff([]float64{1}, rec.sent()); diff != "" {
 			t.Error("at once", diff)
 		}
-		time.Sleep(251 * time.Millisecond)
+		time.Sleep(251 * time.Millisecond) //nolint:forbidigo // the bubble's clock, which costs no time
 		synctest.Wait()
 		report(3, 2, 4)
 		if diff := cmp.Diff([]float64{1, 3}, rec.sent()); diff != "" {
 			t.Error("after the interval", diff)
 		}
 		c.progress.close()
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) //nolint:forbidigo // the bubble's clock, which costs no time
 		report(5)
 		if diff := cmp.Diff([]float64{1, 3}, rec.sent()); diff != "" {
 			t.Error("after the end", diff)
@@ -113,7 +113,7 @@ func TestBucketsAreForgotten(t *testing.T) {
 		if _, wait := b.take("ann"); wait <= 0 || wait > 2*time.Second {
 			t.Errorf("retry after %s", wait)
 		}
-		time.Sleep(5 * time.Second)
+		time.Sleep(5 * time.Second) //nolint:forbidigo // the bubble's clock, which costs no time
 		b.take("bob")
 		if len(b.m) != 1 {
 			t.Errorf("%d buckets kept, want bob's", len(b.m))

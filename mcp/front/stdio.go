@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -75,7 +76,7 @@ func (l *lineWriter) send(message []byte) bool {
 	if l.dead {
 		return false
 	}
-	line := append(message[:len(message):len(message)], '\n')
+	line := append(slices.Clip(message), '\n')
 	if _, err := l.w.Write(line); err != nil {
 		l.dead = true
 	}
@@ -121,7 +122,7 @@ func (c *conn) readAll(ctx context.Context, in io.Reader) error {
 			case line.err != nil:
 				return line.err
 			default:
-				c.take(line.bytes)
+				c.take(line.bytes) //nolint:contextcheck // a connection's calls share its context
 			}
 		}
 	}

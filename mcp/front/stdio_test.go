@@ -28,7 +28,7 @@ type pipe struct {
 }
 
 // pipe serves one stdio connection for the named caller. The test ends when the connection has.
-func (fx *fixture) pipe(t *testing.T, ctx context.Context, name string) *pipe {
+func (fx *fixture) pipe(ctx context.Context, t *testing.T, name string) *pipe {
 	t.Helper()
 	inR, inW := io.Pipe()
 	outR, outW := io.Pipe()
@@ -76,7 +76,7 @@ func TestStdioServesEras(t *testing.T) {
 	for _, era := range eras {
 		t.Run(era.name, func(t *testing.T) {
 			t.Parallel()
-			p := fx.pipe(t, t.Context(), era.name)
+			p := fx.pipe(t.Context(), t, era.name)
 			c := client.NewClient(transport.NewIO(p.out, p.in, io.NopCloser(strings.NewReader(""))),
 				client.WithProtocolVersion(era.version), client.WithElicitationHandler(acceptAll{}))
 			start(t, c)
@@ -98,7 +98,7 @@ func TestStdioProgressArrivesBeforeResult(t *testing.T) {
 		for _, tool := range []string{"progress", "notify"} {
 			t.Run(name+"/"+tool, func(t *testing.T) {
 				t.Parallel()
-				p := fx.pipe(t, t.Context(), "ann")
+				p := fx.pipe(t.Context(), t, "ann")
 				if name == "legacy" {
 					p.send(t, fmt.Sprintf(initialize, ""))
 					p.next(t)
@@ -143,7 +143,7 @@ func TestStdioProgressArrivesBeforeResult(t *testing.T) {
 func TestStdioHostileLines(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, nil)
-	p := fx.pipe(t, t.Context(), "ann")
+	p := fx.pipe(t.Context(), t, "ann")
 	for name, tc := range map[string]struct {
 		line string
 		code int
@@ -175,7 +175,7 @@ func TestStdioHostileLines(t *testing.T) {
 func TestStdioCancellation(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, nil)
-	ann, bob := fx.pipe(t, t.Context(), "ann"), fx.pipe(t, t.Context(), "bob")
+	ann, bob := fx.pipe(t.Context(), t, "ann"), fx.pipe(t.Context(), t, "bob")
 	for _, meta := range []string{"", `,"_meta":` + modernMeta} {
 		ann.send(t, call("7", "slow", meta))
 		<-fx.entered
@@ -203,7 +203,7 @@ func TestStdioCancellation(t *testing.T) {
 func TestStdioSessionsAreIsolated(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, nil)
-	ann, bob := fx.pipe(t, t.Context(), "ann"), fx.pipe(t, t.Context(), "bob")
+	ann, bob := fx.pipe(t.Context(), t, "ann"), fx.pipe(t.Context(), t, "bob")
 	ann.send(t, fmt.Sprintf(initialize, `"elicitation":{}`))
 	ann.next(t)
 	bob.send(t, fmt.Sprintf(initialize, ""))
@@ -236,7 +236,7 @@ func TestStdioSessionsAreIsolated(t *testing.T) {
 func TestStdioFinishesAtEOF(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, nil)
-	p := fx.pipe(t, t.Context(), "ann")
+	p := fx.pipe(t.Context(), t, "ann")
 	p.send(t, listenCall)
 	if got := p.next(t); !strings.Contains(got, "subscriptions/acknowledged") {
 		t.Errorf("first message %s", got)
@@ -261,7 +261,7 @@ func TestStdioGraceEnds(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, func(c *front.Config) { c.Grace = time.Millisecond })
 	ctx, cancel := context.WithCancel(t.Context())
-	p := fx.pipe(t, ctx, "ann")
+	p := fx.pipe(ctx, t, "ann")
 	p.send(t, call("1", "slow", ""))
 	<-fx.entered
 	cancel()
@@ -276,10 +276,10 @@ func TestStdioGraceEnds(t *testing.T) {
 func TestShutdownEndsStdio(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, nil)
-	p := fx.pipe(t, t.Context(), "ann")
+	p := fx.pipe(t.Context(), t, "ann")
 	p.send(t, call("1", "echo", ""))
 	p.next(t)
-	ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), testLimit)
 	defer cancel()
 	if err := fx.Shutdown(ctx); err != nil {
 		t.Errorf("shutdown: %v", err)
@@ -293,7 +293,7 @@ func TestShutdownEndsStdio(t *testing.T) {
 func TestStdioBackpressure(t *testing.T) {
 	t.Parallel()
 	fx := newFixture(t, func(c *front.Config) { c.MaxConcurrent = 1 })
-	p := fx.pipe(t, t.Context(), "ann")
+	p := fx.pipe(t.Context(), t, "ann")
 	for i := range 10 {
 		p.send(t, call(fmt.Sprint(i), "slow", ""))
 	}
