@@ -22,6 +22,8 @@ func (c *call) key() string { return c.att.RunID.String() + "/" + c.step.ID }
 // result is what an action has done.
 type result struct {
 	output json.RawMessage
+	// value is the output decoded, if the action has it at hand.
+	value any
 	// events are published by being recorded with the step, so exactly once.
 	events []ordinaut.Event
 }
@@ -32,7 +34,9 @@ type action struct {
 	def ordinaut.Action
 	// effect says that do reaches outside: it gets a timeout and enough of a lease.
 	effect bool
-	do     func(ctx context.Context, c *call) (result, error)
+	// foreign says that somebody else wrote it: its output is checked.
+	foreign bool
+	do      func(ctx context.Context, c *call) (result, error)
 }
 
 // builtIns returns the actions that need no server. wait.sleep is not done but waited for; it is here
@@ -67,7 +71,7 @@ func (e *Executor) tool(ctx context.Context, name string) (action, error) {
 	if err != nil {
 		return action{}, err
 	}
-	return action{def: def, effect: true, do: e.callTool}, nil
+	return action{def: def, effect: true, foreign: true, do: e.callTool}, nil
 }
 
 // kindOf is the label of an action in metrics: tools of servers are one.

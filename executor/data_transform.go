@@ -17,6 +17,7 @@ func transform(_ context.Context, c *call) (result, error) {
 	if err != nil {
 		return result{}, &failure{reason: ordinaut.ReasonTemplateError, msg: messageOf(err)}
 	}
-	out, err := json.Marshal(map[string]any{"result": value})
-	return result{output: out}, err
+	answer := map[string]any{"result": value}
+	out, err := json.Marshal(answer)
+	return result{output: out, value: answer}, err
 }

@@ -14,13 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/executor/downstream"
+	"github.com/ordinaut/ordinaut/store/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { storetest.Main(m) }
 
 // errAway is what the store answers while it is away.
 var errAway = &ordinaut.Error{Code: ordinaut.CodeUnavailable, Msg: "away"}

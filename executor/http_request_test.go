@@ -15,6 +15,7 @@ import (
 
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/executor/outbound"
+	"github.com/ordinaut/ordinaut/pipeline"
 )
 
 // send does one http.request against a server, past the guard unless guarded.
@@ -32,7 +33,23 @@ func send(t *testing.T, ctx context.Context, maxBytes int64, guarded bool, input
 	if err := json.Unmarshal(res.output, &out); err != nil {
 		t.Fatal(err)
 	}
+	fits(t, httpRequest, out)
 	return out, nil
+}
+
+// fits checks an output of ours against its schema, which the executor does not do.
+func fits(t *testing.T, action string, out any) {
+	t.Helper()
+	for _, def := range pipeline.BuiltIns() {
+		if def.Name != action {
+			continue
+		}
+		if err := pipeline.ValidateOutput(nil, def, out); err != nil {
+			t.Errorf("output of %s: %v", action, err)
+		}
+		return
+	}
+	t.Errorf("no action %s", action)
 }
 
 func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {

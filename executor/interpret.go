@@ -13,8 +13,8 @@ import (
 	"github.com/ordinaut/ordinaut/pipeline"
 )
 
-// maxRunOutput bounds the output of a run, which is that of its last step; a longer one is left to the
-// step.
+// maxRunOutput bounds the output of a run, which is that of the last step that succeeded; a longer one
+// is left to the step.
 const maxRunOutput = 64 << 10
 
 // ending is what becomes of an attempt, with the step result that is still to be written.
@@ -134,6 +134,18 @@ func (x *execution) fillScope() error {
 		}
 		maps.Copy(params, own)
 	}
+	x.scope = pipeline.Scope{Params: params, Steps: make(map[string]any, len(x.prog.steps)), Location: x.prog.location}
+	if x.prog.tellsRun {
+		x.scope.Run = aboutRun(a)
+	}
+	if x.prog.tellsTask {
+		x.scope.Task = map[string]any{"id": a.TaskID.String(), "title": x.prog.title, "version": float64(x.prog.version)}
+	}
+	return nil
+}
+
+// aboutRun is what expressions reach as run.
+func aboutRun(a *attempt) map[string]any {
 	run := map[string]any{
 		"id": a.RunID.String(), "kind": string(a.Kind), "attempt": float64(a.Epoch),
 		"due_at": stamp(a.DueAt), "queued_at": stamp(a.QueuedAt), "started_at": stamp(a.firstStart()), "nominal_at": nil,
@@ -141,11 +153,7 @@ func (x *execution) fillScope() error {
 	if a.NominalAt != nil {
 		run["nominal_at"] = stamp(*a.NominalAt)
 	}
-	x.scope = pipeline.Scope{
-		Params: params, Steps: make(map[string]any, len(x.prog.steps)), Run: run, Location: x.prog.location,
-		Task: map[string]any{"id": a.TaskID.String(), "title": x.prog.title, "version": float64(x.prog.version)},
-	}
-	return nil
+	return run
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
@@ -162,7 +170,7 @@ func (x *execution) run() (ending, bool) {
 			return x.timedOut(st, nil), true
 		}
 		if r, ok := x.recorded[st.ID]; ok && r.State != ordinaut.StepWaiting {
-			x.keep(st, &r)
+			x.keep(st, &r, nil)
 			continue
 		}
 		x.scope.Now = x.att.now()
@@ -175,36 +183,38 @@ func (x *execution) run() (ending, bool) {
 			return *v.end, true
 		}
 		if i == len(x.prog.steps)-1 {
-			x.keep(st, &v.result)
+			x.keep(st, &v.result, v.value)
 			end := ending{outcome: x.succeeded(), step: &v.result, events: v.events}
 			return end, true
 		}
 		if err := x.att.record(&v.result, v.events); err != nil {
 			return x.notRecorded(st, err)
 		}
-		x.keep(st, &v.result)
+		x.keep(st, &v.result, v.value)
 	}
 	return ending{outcome: x.succeeded()}, true
 }
 
-// keep makes a step's output known to the steps after it. One that has none is null.
-func (x *execution) keep(st *step, r *ordinaut.StepResult) {
+// keep makes a step's output known to the steps after it. One that has none is null. value is the
+// output decoded, or nil for a recorded one.
+func (x *execution) keep(st *step, r *ordinaut.StepResult, value any) {
 	x.scope.Steps[st.name] = nil
 	if r.State != ordinaut.StepSucceeded {
 		return
 	}
+	x.last = r.Output
 	if r.OutputBytes > maxOutput {
+		x.last = nil
 		if x.cut == nil {
 			x.cut = make(map[string]int)
 		}
 		x.cut[st.name] = r.OutputBytes
 		return
 	}
-	x.last = r.Output
-	var out any
-	if len(r.Output) > 0 && json.Unmarshal(r.Output, &out) == nil {
-		x.scope.Steps[st.name] = out
+	if value == nil && len(r.Output) > 0 {
+		json.Unmarshal(r.Output, &value) //nolint:errcheck // it was stored as JSON
 	}
+	x.scope.Steps[st.name] = value
 }
 
 func (x *execution) left() time.Duration { return time.Until(x.until) }

@@ -527,3 +527,30 @@ func TestMissingDefinitionFailsTheRun(t *testing.T) {
 		}
 	})
 }
+
+// What our own actions give fits the schemas that they are shown with.
+func TestOwnOutputsFitTheirSchemas(t *testing.T) {
+	law(t, nil, func(t *testing.T, m *memStore) {
+		list := []ordinaut.Step{
+			{ID: "a", Uses: dataTransform, With: map[string]any{"input": []any{1.0}, "expression": "[0]"}},
+			{ID: "b", Uses: dataTransform, With: map[string]any{"input": nil, "expression": "nope"}},
+			{ID: "c", Uses: eventPublish, With: map[string]any{"topic": "a"}},
+			{ID: "d", Uses: waitSleep, With: map[string]any{"seconds": 1.0}},
+			{ID: "e", Uses: waitSleep, With: map[string]any{"until": "2000-01-01T00:00:00+02:00"}},
+		}
+		r := m.ended(t, m.queue(m.task(steps(list...)), ""))
+		if len(r.steps) != len(list) {
+			t.Fatalf("%d steps were recorded, want %d: %+v", len(r.steps), len(list), r.out)
+		}
+		for _, s := range r.steps {
+			var out any
+			if err := json.Unmarshal(s.Output, &out); err != nil {
+				t.Errorf("step %s: %v", s.StepID, err)
+			}
+			fits(t, s.Uses, out)
+		}
+		if got := string(r.steps["e"].Output); got != `{"slept_until":"1999-12-31T22:00:00Z"}` {
+			t.Errorf("slept until %s", got)
+		}
+	})
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/list"
 	"context"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -32,6 +33,8 @@ type program struct {
 	retry    *ordinaut.Retry
 	steps    []step
 	code     *pipeline.Program
+	// tellsRun and tellsTask say whether any expression may look at run or task.
+	tellsRun, tellsTask bool
 }
 
 // step is a step with its defaults filled in.
@@ -56,7 +59,11 @@ func compile(spec *ordinaut.TaskSpec, version int) (*program, error) {
 		timeout: time.Duration(cmp.Or(spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second,
 		steps:   make([]step, len(spec.Pipeline)),
 	}
+	run, task := regexp.MustCompile(`\brun\b`), regexp.MustCompile(`\btask\b`)
 	for i, s := range spec.Pipeline {
+		texts := []any{s.With, s.If, s.Expect}
+		p.tellsRun = p.tellsRun || mentions(texts, run)
+		p.tellsTask = p.tellsTask || mentions(texts, task)
 		p.steps[i] = step{
 			Step: s, index: i, name: cmp.Or(s.SaveAs, s.ID),
 			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), defaultStepTimeout),

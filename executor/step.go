@@ -25,6 +25,8 @@ const (
 // verdict is what one try of a step came to: its result, and the attempt's end if it has one.
 type verdict struct {
 	result ordinaut.StepResult
+	// value is the output decoded.
+	value  any
 	events []ordinaut.Event
 	end    *ending
 	// stopped says that the step did not come to an end: the attempt's or the run's time was over.
@@ -138,17 +140,22 @@ func (x *execution) do(ctx context.Context, st *step, v *verdict, act action, bu
 	return x.accept(ctx, st, v, act, res)
 }
 
-// accept holds an output against its schema and the step's expectation, and makes it the result.
+// accept holds an output against its schema and the step's expectation, and makes it the result. What
+// our own actions give is theirs to get right; a server's answer is checked.
 func (x *execution) accept(ctx context.Context, st *step, v *verdict, act action, res result) error {
-	var out any
-	if err := json.Unmarshal(res.output, &out); err != nil {
-		return failf(ordinaut.ReasonOutputInvalid, "%s gave an answer that can't be read as JSON: %s", st.Uses, err)
+	v.value = res.value
+	if v.value == nil {
+		if err := json.Unmarshal(res.output, &v.value); err != nil {
+			return failf(ordinaut.ReasonOutputInvalid, "%s gave an answer that can't be read as JSON: %s", st.Uses, err)
+		}
 	}
-	if f := x.e.answers(ctx, &act, out); f != nil {
-		return f
+	if act.foreign {
+		if f := x.e.answers(ctx, &act, v.value); f != nil {
+			return f
+		}
 	}
 	x.setOutput(&v.result, res.output)
-	met, err := x.prog.code.Expect(st.index, out, &x.scope)
+	met, err := x.prog.code.Expect(st.index, v.value, &x.scope)
 	if err != nil {
 		return &failure{reason: ordinaut.ReasonTemplateError, msg: messageOf(err)}
 	}
