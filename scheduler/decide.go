@@ -22,7 +22,7 @@ type Decider struct{ plans *plans }
 func NewDecider(size int) *Decider { return &Decider{plans: newPlans(size)} }
 
 // Undecided is a due task whose schedule this process cannot read: its kind is newer than the
-// program, or its zone has gone. It is left alone, for a process that can.
+// program, or its zone has gone. Its decision leaves it due as it stands, for a process that can.
 type Undecided struct {
 	TaskID ordinaut.TaskID
 	Err    error
@@ -37,7 +37,8 @@ type Undecided struct {
 //   - when the latest is too late, all are missed;
 //   - when a run of the task is live and overlap is skip, all are skipped.
 //
-// Times that share a fate and lie side by side are one row with a count.
+// Times that share a fate and lie side by side are one row with a count. There is a decision for each
+// task; those of the undecided change nothing.
 func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Decision, []Undecided) {
 	decisions := make([]ordinaut.Decision, 0, len(due))
 	var undecided []Undecided
@@ -45,6 +46,7 @@ func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Deci
 		plan, err := d.plans.get(due[i].Schedule)
 		if err != nil {
 			undecided = append(undecided, Undecided{TaskID: due[i].TaskID, Err: err})
+			decisions = append(decisions, ordinaut.Decision{TaskID: due[i].TaskID, NextAt: &due[i].NextAt})
 			continue
 		}
 		decisions = append(decisions, decide(now.UTC(), &due[i], plan))

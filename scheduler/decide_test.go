@@ -199,8 +199,19 @@ func TestDecideLeavesTheUnknownAlone(t *testing.T) {
 	known, unknown, lost := dueTask("interval", "PT1M", now), dueTask("lunar", "full moon", now), dueTask("cron", "* * * * *", now)
 	lost.Timezone = "Atlantis/Capital"
 	decisions, undecided := NewDecider(10).Decide(now, []ordinaut.DueTask{unknown, known, lost})
-	if len(decisions) != 1 || decisions[0].TaskID != known.TaskID {
-		t.Errorf("decided %v, want the interval alone", decisions)
+	if len(decisions) != 3 {
+		t.Fatalf("%d decisions on three tasks", len(decisions))
+	}
+	for _, d := range decisions {
+		if d.TaskID == known.TaskID {
+			if len(d.Occurrences) != 1 || !d.NextAt.After(now) {
+				t.Errorf("the interval got %+v, want one start and a later time", d)
+			}
+			continue
+		}
+		if len(d.Occurrences) != 0 || !d.NextAt.Equal(now) {
+			t.Errorf("a task that cannot be read got %+v, want it as it stands", d)
+		}
 	}
 	if len(undecided) != 2 || undecided[0].TaskID != unknown.TaskID || undecided[1].TaskID != lost.TaskID {
 		t.Errorf("undecided %v, want the two that cannot be read", undecided)

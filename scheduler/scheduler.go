@@ -34,8 +34,8 @@ type TickResult struct {
 }
 
 // TickFunc takes up to limit due tasks that no other scheduler holds, lets decide give each its fate,
-// and writes occurrences, runs and next times in one transaction. A due task that decide leaves out
-// stays as it is. decide may be called again when the transaction is.
+// and writes occurrences, runs and next times in one transaction. decide may be called again when the
+// transaction is.
 type TickFunc func(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (TickResult, error)
 
 // Config is what [New] needs. Tick is required.
@@ -127,7 +127,7 @@ func (s *Scheduler) tickAll(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// tick does one tick and counts what it decided, once that is committed.
+// tick does one tick and, once it is committed, counts what it decided. The undecided do not count.
 func (s *Scheduler) tick(ctx context.Context) (decided int, result TickResult, err error) {
 	started := time.Now()
 	var decisions []ordinaut.Decision
@@ -145,7 +145,7 @@ func (s *Scheduler) tick(ctx context.Context) (decided int, result TickResult, e
 		s.metrics.observe(decisions)
 		s.cfg.Log.DebugContext(ctx, "tick ended", "due", result.Due, "runs", result.Runs, "took", time.Since(started))
 	}
-	return len(decisions), result, nil
+	return len(decisions) - len(undecided), result, nil
 }
 
 // complain warns of each task that cannot be read, once.

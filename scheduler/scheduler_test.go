@@ -24,7 +24,6 @@ type table struct {
 	ticks   int
 	down    bool
 	started []time.Time
-	rows    []ordinaut.Occurrence
 }
 
 func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (TickResult, error) {
@@ -51,21 +50,25 @@ func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordi
 	s.tasks = rest
 	for _, task := range due {
 		d, ok := decided[task.TaskID]
-		if ok {
-			result.Runs += countStarted(d.Occurrences)
-			s.rows = append(s.rows, d.Occurrences...)
-			for range countStarted(d.Occurrences) {
-				s.started = append(s.started, now)
-			}
-			if d.NextAt == nil {
-				continue
-			}
-			task.NextAt = *d.NextAt
+		if !ok {
+			return TickResult{}, errors.New("no decision on a task")
 		}
-		s.tasks = append(s.tasks, task)
+		result.Runs += countStarted(d.Occurrences)
+		for range countStarted(d.Occurrences) {
+			s.started = append(s.started, now)
+		}
+		if d.NextAt != nil {
+			task.NextAt = *d.NextAt
+			s.tasks = append(s.tasks, task)
+		}
+	}
+	if len(due) == limit {
+		return TickResult{Due: limit, Runs: result.Runs}, nil
 	}
 	for _, task := range s.tasks {
-		result.Next = min(result.Next, max(task.NextAt.Sub(now), 0))
+		if task.NextAt.After(now) {
+			result.Next = min(result.Next, task.NextAt.Sub(now))
+		}
 	}
 	return result, nil
 }
