@@ -34,7 +34,8 @@ func (c *call) after(text string, filters any) ([16]byte, error) {
 		return id, nil
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
-	if err != nil || len(b) != cursorSize || b[0] != cursorVersion {
+	if err != nil || len(b) != cursorSize || b[0] != cursorVersion ||
+		len(text) != base64.RawURLEncoding.EncodedLen(cursorSize) { // the decoder passes over line breaks
 		return id, ordinaut.Invalid("/cursor", "not a cursor of %s; send next_cursor of its previous answer, or leave cursor out to start again", c.tool)
 	}
 	bind, err := c.cursorBind(filters)

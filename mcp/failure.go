@@ -55,7 +55,7 @@ func (s *Server) failure(d *definition, c *call, err error) *mcp.CallToolResult 
 	var public *ordinaut.Error
 	switch {
 	case errors.As(err, &public) && f.Code != ordinaut.CodeInternal:
-		f.Message, f.Pointer = public.Msg, public.Pointer
+		f.Message, f.Pointer = public.Msg, tidy(public.Pointer, maxPointerChars)
 		f.Example = exampleValue(public.Example)
 	case f.Code == ordinaut.CodeDeadlineExceeded:
 		f.Message = "the call was cancelled or took too long"

@@ -178,6 +178,24 @@ func TestPipelineFaultsHaveTheirPlace(t *testing.T) {
 	}
 }
 
+// Names that a stranger chose come back short and printable, if at all.
+func TestHostileKeysAreNotEchoed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	for name, key := range map[string]string{"long": strings.Repeat("k", 20_000), "control": "a\x1b[2J\u202e\nb"} {
+		for _, args := range []object{{key: 1, "\x01" + key: 2}, {"schedule": object{"kind": "manual", key: 1}, key: 2}} {
+			r := v.call(t, "preview_schedule", args)
+			if !r.failed || len(r.text) > 1500 || len(r.raw) > 1500 {
+				t.Errorf("%s: an answer of %d bytes", name, len(r.text))
+			}
+			if strings.ContainsAny(r.text, "\x1b\u202e\n\x01") || strings.ContainsAny(r.content["pointer"].(string), "\x1b\u202e\n\x01") {
+				t.Errorf("%s: echoed in %q", name, r.text)
+			}
+		}
+	}
+}
+
 // Every tool refuses an agent that has every scope but its own, and lets one in that has just that.
 func TestScopesAreChecked(t *testing.T) {
 	t.Parallel()

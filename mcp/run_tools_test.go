@@ -25,6 +25,18 @@ func (v *visitor) progressSeen() <-chan mcp.JSONRPCNotification {
 	return seen
 }
 
+// next returns the next notification's message and how far it says the run is.
+func next(t *testing.T, seen <-chan mcp.JSONRPCNotification) (message string, progress float64) {
+	t.Helper()
+	select {
+	case n := <-seen:
+		return n.Params.AdditionalFields["message"].(string), n.Params.AdditionalFields["progress"].(float64)
+	case <-time.After(testLimit):
+		t.Fatal("no progress came through")
+		return "", 0
+	}
+}
+
 func (v *visitor) runNow(t *testing.T, args object) reply {
 	t.Helper()
 	req := mcp.CallToolRequest{}
@@ -70,9 +82,8 @@ func TestRunNowWaitsAndReports(t *testing.T) {
 			var messages []string
 			last := -1.0
 			for len(messages) < 4 {
-				n := <-seen
-				messages = append(messages, n.Params.AdditionalFields["message"].(string))
-				now := n.Params.AdditionalFields["progress"].(float64)
+				message, now := next(t, seen)
+				messages = append(messages, message)
 				if now <= last || now > 100 {
 					t.Errorf("progress went from %v to %v", last, now)
 				}
@@ -107,7 +118,8 @@ func TestRunNowOutlivesItsWatch(t *testing.T) {
 	}
 	var messages []string
 	for range 3 {
-		messages = append(messages, (<-seen).Params.AdditionalFields["message"].(string))
+		message, _ := next(t, seen)
+		messages = append(messages, message)
 	}
 	if diff := cmp.Diff([]string{"queued", "started", "say failed: it broke"}, messages); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
@@ -139,7 +151,7 @@ func TestRunNowEndsWithoutItsRun(t *testing.T) {
 		_, err := v.CallTool(ctx, req)
 		gone <- err
 	}()
-	<-seen // the call waits for its run by now
+	next(t, seen) // the call waits for its run by now
 	hangUp()
 	if err := <-gone; err == nil {
 		t.Error("the call ended well after the caller hung up")

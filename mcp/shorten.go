@@ -3,11 +3,17 @@ package mcp
 import (
 	"encoding/json"
 	"slices"
+	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
-// maxErrorChars bounds the error texts of runs and steps in an answer.
-const maxErrorChars = 500
+const (
+	// maxErrorChars bounds the error texts of runs and steps in an answer.
+	maxErrorChars = 500
+	// maxPointerChars bounds pointers in an answer: a caller chooses the names of unknown keys.
+	maxPointerChars = 120
+)
 
 // shorten returns s cut to at most limit bytes, at the border of a character, with an ellipsis.
 func shorten(s string, limit int) string {
@@ -15,6 +21,16 @@ func shorten(s string, limit int) string {
 		return s
 	}
 	return s[:border(s, limit)] + "…"
+}
+
+// tidy returns s as it may stand in a message about a caller's own text: printable, and cut.
+func tidy(s string, limit int) string {
+	return shorten(strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, s), limit)
 }
 
 // border returns the last start of a character at or before limit.

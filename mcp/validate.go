@@ -29,6 +29,7 @@ func (d *definition) validate(args map[string]any) error {
 	var msg strings.Builder
 	msg.WriteString(first.Msg)
 	for _, p := range problems[1:min(len(problems), maxProblems)] {
+		p.Pointer = tidy(p.Pointer, maxPointerChars)
 		msg.WriteString(". Also " + p.String())
 	}
 	if more := len(problems) - maxProblems; more > 0 {
