@@ -2,7 +2,6 @@ package store_test
 
 import (
 	"bytes"
-	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -34,9 +33,7 @@ func TestListRuns(t *testing.T) {
 	succeeded, failed := made(a, ordinaut.RunSucceeded), made(b, ordinaut.RunFailed)
 	waiting, running := made(a, ordinaut.RunWaiting), made(b, ordinaut.RunRunning)
 	oldQueued := made(a, ordinaut.RunQueued)
-	for time.Now().UnixMilli() == oldQueued.Time().UnixMilli() {
-		runtime.Gosched() // since and until cannot part what was made in one millisecond
-	}
+	nextMillisecond()
 	newQueued := storetest.Run(t, s, b).ID
 
 	for name, c := range map[string]struct {

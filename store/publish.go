@@ -21,8 +21,8 @@ func (c *nameCache) get(ns ordinaut.NamespaceID) (string, bool) {
 	return name, ok
 }
 
-// namespaceName returns the name that leads the keys of the streams.
-func (s *Store) namespaceName(ctx context.Context, ns ordinaut.NamespaceID) (string, error) {
+// NamespaceName returns the name that leads the keys of the streams.
+func (s *Store) NamespaceName(ctx context.Context, ns ordinaut.NamespaceID) (string, error) {
 	if name, ok := s.names.get(ns); ok {
 		return name, nil
 	}
@@ -38,6 +38,22 @@ func (s *Store) namespaceName(ctx context.Context, ns ordinaut.NamespaceID) (str
 	}
 	s.names.names[ns] = name
 	return name, nil
+}
+
+// NamespaceByName returns the id of the namespace that streams call by name. It returns a not_found
+// [ordinaut.Error] for an unknown one.
+func (s *Store) NamespaceByName(ctx context.Context, name string) (ordinaut.NamespaceID, error) {
+	s.names.mu.RLock()
+	for id, known := range s.names.names {
+		if known == name {
+			s.names.mu.RUnlock()
+			return id, nil
+		}
+	}
+	s.names.mu.RUnlock()
+	var id ordinaut.NamespaceID
+	err := s.pool.QueryRow(ctx, `SELECT id FROM namespace WHERE name = $1`, name).Scan(&id)
+	return id, translate(err)
 }
 
 // news is a progress entry on its way to the streams.
@@ -59,7 +75,7 @@ func (s *Store) announce(ctx context.Context, all []news) {
 	defer cancel()
 	out := make([]ordinaut.RunProgress, 0, len(all))
 	for _, n := range all {
-		name, err := s.namespaceName(ctx, n.ns)
+		name, err := s.NamespaceName(ctx, n.ns)
 		if err != nil {
 			s.log.WarnContext(ctx, "progress not published", "run_id", n.run, "err", err)
 			continue

@@ -68,6 +68,7 @@ func TestListTasks(t *testing.T) {
 	var all []ordinaut.TaskID
 	for _, title := range []string{"Morning brief", "evening BRIEF", "backup"} {
 		all = append(all, storetest.Task(t, s, storetest.Spec(title)).ID)
+		nextMillisecond()
 	}
 	ns := storetest.Call(t, s, "x").Agent.NamespaceID
 	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), all[1], "not now"))(t)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ordinaut/ordinaut/store/storetest"
+	"github.com/ordinaut/ordinaut/store/stream"
 )
 
 // The main job through every door: both transports, both eras of the protocol, real Redis and none.
@@ -96,6 +97,32 @@ func theMainJob(t *testing.T, p *plant, s *session) {
 	if len(told) < 2 {
 		t.Errorf("told of %d progress reports, want some", len(told))
 	}
+	if p.redisURL != "" {
+		eventually(t, "the run's stream is whole", func() bool { return len(p.streamed(ended.Run.ID)) >= 4 })
+	}
+}
+
+// streamed returns the numbers of a run's entries in Redis once the run's end is among them, and fails
+// the test for a gap or a double.
+func (p *plant) streamed(run string) []string {
+	p.t.Helper()
+	c, err := stream.Open(p.redisURL)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer c.Close()
+	entries, err := c.XRange(p.t.Context(), "ordinaut:default:run:"+run, "-", "+").Result()
+	if err != nil || len(entries) == 0 || entries[len(entries)-1].Values["type"] != "run.finished" {
+		return nil // not all of it has arrived
+	}
+	var numbers []string
+	for i, e := range entries {
+		if want := fmt.Sprint(i + 1); e.Values["seq"] != want || e.ID != want+"-0" {
+			p.t.Errorf("entry %d of %s has id %s and seq %v", i+1, run, e.ID, e.Values["seq"])
+		}
+		numbers = append(numbers, e.ID)
+	}
+	return numbers
 }
 
 // runs lists runs through the tool.

@@ -212,7 +212,7 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 	p := newPlant(t, "redis://"+redis.Addr)
 	s := p.dial(p.serve("api,scheduler,worker"), "")
 	task := p.createWebTask(s, "indifferent", manual(), "/fast", "/fast")
-	ends := func(when string) {
+	ends := func(when string) string {
 		t.Helper()
 		var ended struct {
 			Ended bool
@@ -222,14 +222,21 @@ func TestRedisGoesAndComesBack(t *testing.T) {
 		if !ended.Ended || ended.Run.State != "succeeded" {
 			t.Errorf("%s: ended %v, %s", when, ended.Ended, ended.Run.State)
 		}
+		return ended.Run.ID
 	}
-	ends("with redis")
+	whole := func(run string) {
+		t.Helper()
+		// queued, started, two steps, finished
+		eventually(t, "the stream of "+run+" is whole", func() bool { return len(p.streamed(run)) == 5 })
+	}
+	whole(ends("with redis"))
 	redis.Stop(t)
-	ends("without redis")
+	missed := ends("without redis")
 	redis.Start(t)
-	ends("with an empty redis")
+	whole(ends("with an empty redis"))
+	whole(missed)
 	redis.FlushAll(t)
-	ends("after a flush")
+	whole(ends("after a flush"))
 }
 
 // A worker that is asked to stop finishes or gives back what it holds, and spends no attempt.

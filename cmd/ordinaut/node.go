@@ -19,6 +19,7 @@ import (
 	"github.com/ordinaut/ordinaut/mcp"
 	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store"
+	"github.com/ordinaut/ordinaut/store/stream"
 )
 
 // node is one process's share of an Ordinaut: its database, its streams and the parts that its roles
@@ -29,8 +30,10 @@ type node struct {
 	registry *prometheus.Registry
 	store    *store.Store
 
-	redis io.Closer
-	tools *mcp.Server
+	stream *stream.Stream
+	// closers let go of Redis, in this order.
+	closers []func() error
+	tools   *mcp.Server
 	// work are the parts that stop first when the process is asked to end; base are those that they
 	// need until then.
 	work, base []part
@@ -79,7 +82,7 @@ func (n *node) build(ctx context.Context, roles map[role]bool) error {
 	}
 	// Every role has it, for it knows who may read the metrics; only api offers its tools.
 	tools, err := mcp.New(mcp.Config{
-		Store: n.store, Version: buildVersion(), Log: n.log, Registerer: n.registry,
+		Store: n.store, Watch: n.watch, Version: buildVersion(), Log: n.log, Registerer: n.registry,
 	})
 	n.tools = tools
 	return err
@@ -129,9 +132,9 @@ func wrap(name string, err error) error {
 
 // Close lets go of everything that openNode took.
 func (n *node) Close() {
-	if n.redis != nil {
-		if err := n.redis.Close(); err != nil {
-			n.log.Warn("redis connection did not close cleanly", "err", err)
+	for _, close := range n.closers {
+		if err := close(); err != nil {
+			n.log.Warn("redis was not closed cleanly", "err", err)
 		}
 	}
 	n.database.Close()

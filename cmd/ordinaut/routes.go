@@ -35,7 +35,7 @@ func (w *web) health(rw http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
 	report := healthReport{Status: "ok", Version: buildVersion(), Postgres: "ok", Redis: "ok"}
-	if false {
+	if !w.stream.Up() {
 		report.Status, report.Redis = "degraded", "unavailable"
 	}
 	if err := w.pool.Ping(ctx); err != nil {
