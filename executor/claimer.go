@@ -76,7 +76,7 @@ func (e *Executor) claim(ctx, work context.Context, limit int) (int, error) {
 			a.end(ending{outcome: ordinaut.Outcome{State: ordinaut.RunQueued}})
 			continue
 		}
-		e.working.Go(func() { e.work(a) })
+		e.working.Go(func() { e.work(a) }) //nolint:contextcheck // an attempt has its own, which outlives the claimer's
 	}
 	return len(claimed), nil
 }

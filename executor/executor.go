@@ -161,20 +161,14 @@ func (e *Executor) tellEnd(a *attempt, out *ordinaut.Outcome) {
 	if out.State == ordinaut.RunWaiting && out.Delay < e.cfg.Poll {
 		poke(e.slept)
 	}
-	level, msg := slog.LevelInfo, "run ended"
-	switch out.State {
-	case ordinaut.RunWaiting:
-		msg = "run went to sleep"
-		if out.Reason != "" {
-			level, msg = slog.LevelWarn, "run will be retried"
-		}
-	case ordinaut.RunQueued:
-		msg = "run was given back"
+	told := slog.LevelInfo
+	if out.State == ordinaut.RunWaiting && out.Reason != "" {
+		told = slog.LevelWarn // it will be retried
 	}
-	if !e.log.Enabled(a.ctx, level) {
+	if !e.log.Enabled(a.ctx, told) {
 		return
 	}
-	e.log.LogAttrs(a.ctx, level, msg,
+	e.log.LogAttrs(a.ctx, told, "attempt ended",
 		slog.String("run_id", a.RunID.String()), slog.String("task_id", a.TaskID.String()), slog.Int("attempt", a.Epoch),
 		slog.String("state", string(out.State)), slog.String("reason", string(out.Reason)), slog.Duration("took", time.Since(a.claimed)))
 }

@@ -76,8 +76,7 @@ func sentence(st *step, f *failure) string {
 
 // messageOf returns what an error says to its caller, without its code.
 func messageOf(err error) string {
-	var e *ordinaut.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*ordinaut.Error](err); ok {
 		return e.Msg
 	}
 	return err.Error()

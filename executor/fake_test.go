@@ -226,13 +226,13 @@ func (m *memStore) apply(r *memRun, rec ordinaut.Record) {
 		return
 	}
 	r.out = out
-	switch {
-	case out.State == ordinaut.RunQueued:
+	switch out.State {
+	case ordinaut.RunQueued:
 		put(out.Seq, "run.requeued")
 		r.place = "queue"
 		m.order = append(m.order, r.att.RunID)
 		poke(m.wakeQueue)
-	case out.State == ordinaut.RunWaiting:
+	case ordinaut.RunWaiting:
 		put(out.Seq, "run.waiting")
 		r.place, r.due = "wait", m.now().Add(out.Delay)
 		if out.Failed {

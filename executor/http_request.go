@@ -226,12 +226,10 @@ func unreached(ctx context.Context, req *http.Request, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	var refused *outbound.DeniedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*outbound.DeniedError](err); ok {
 		return failf(ordinaut.ReasonPermissionDenied, "%s", refused)
 	}
-	var inner *url.Error
-	if errors.As(err, &inner) {
+	if inner, ok := errors.AsType[*url.Error](err); ok {
 		err = inner.Err
 	}
 	return failf(ordinaut.ReasonServerUnavailable, "%s could not be reached: %s", req.URL.Host, err)

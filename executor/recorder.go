@@ -160,10 +160,7 @@ func (r *recorder) record(ctx context.Context, batch []entry) ([]ordinaut.RunID,
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	lost, err := r.store.Record(ctx, recs)
-	if err == nil {
-	}
-	return lost, err
+	return r.store.Record(ctx, recs)
 }
 
 // dropLost gives up the records of attempts whose lease can't be current any more.

@@ -175,7 +175,7 @@ func (x *execution) setOutput(r *ordinaut.StepResult, out json.RawMessage) {
 }
 
 func (x *execution) condition(st *step) (bool, *failure) {
-	if f := x.refersToCut(st, st.If); f != nil {
+	if f := x.refersToCut(st.If); f != nil {
 		return false, f
 	}
 	run, err := x.prog.code.If(st.index, &x.scope)
@@ -194,7 +194,7 @@ func (x *execution) input(st *step, before *ordinaut.StepResult, resumed bool) (
 			return input, nil
 		}
 	}
-	if f := x.refersToCut(st, []any{st.With, st.Expect}); f != nil {
+	if f := x.refersToCut([]any{st.With, st.Expect}); f != nil {
 		return nil, f
 	}
 	input, err := x.prog.code.Render(st.index, &x.scope)
@@ -205,7 +205,7 @@ func (x *execution) input(st *step, before *ordinaut.StepResult, resumed bool) (
 }
 
 // refersToCut fails a step whose texts name an output that was too long to be kept.
-func (x *execution) refersToCut(st *step, v any) *failure {
+func (x *execution) refersToCut(v any) *failure {
 	for name, bytes := range x.cut {
 		if mentions(v, regexp.MustCompile(`\bsteps\b[^}]*\b`+name+`\b`)) {
 			return failf(ordinaut.ReasonTemplateError,

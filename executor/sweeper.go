@@ -18,7 +18,8 @@ func (e *Executor) rescueRuns(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		for ctx.Err() == nil && e.rescue(ctx) == sweepBatch {
+		for more := true; more && ctx.Err() == nil; {
+			more = e.rescue(ctx) == sweepBatch
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/ordinaut/ordinaut/executor/outbound"
@@ -49,10 +50,8 @@ func (c *ServerConfig) Validate() error {
 	if !namePattern.MatchString(c.Name) {
 		return fmt.Errorf("server name %q: want a small letter, then at most 62 small letters, digits, _ and -", c.Name)
 	}
-	for _, word := range reserved {
-		if c.Name == word {
-			return fmt.Errorf("server name %q is taken by built-in actions", c.Name)
-		}
+	if slices.Contains(reserved, c.Name) {
+		return fmt.Errorf("server name %q is taken by built-in actions", c.Name)
 	}
 	if c.Transport == "" {
 		c.Transport = TransportHTTP

@@ -26,8 +26,6 @@ const (
 	logLinesPerBurst = 100
 )
 
-var errChildGone = errors.New("the server's process has ended")
-
 // process is a child in a group of its own, with the pipes by which it speaks MCP.
 type process struct {
 	cmd    *exec.Cmd

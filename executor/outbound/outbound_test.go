@@ -76,8 +76,7 @@ func TestInwardAddressesAreNeverDialled(t *testing.T) {
 	for _, url := range urls {
 		client, connects := guarded(Policy{}, names)
 		err := get(t, client, url)
-		var refused *DeniedError
-		if !errors.As(err, &refused) {
+		if _, ok := errors.AsType[*DeniedError](err); !ok {
 			t.Errorf("%s: got %v, want a DeniedError", url, err)
 		}
 		if n := connects.Load(); n != 0 {
