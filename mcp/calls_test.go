@@ -2,10 +2,8 @@ package mcp
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"log/slog"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -16,14 +14,6 @@ import (
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/store"
 )
-
-func httpRequest(ctx context.Context, url string, authorization []string) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, url, nil)
-	if err == nil && authorization != nil {
-		r.Header["Authorization"] = authorization
-	}
-	return r, err
-}
 
 // Every tool's example is a call that goes well once its ids are real.
 func TestExamplesRun(t *testing.T) {
