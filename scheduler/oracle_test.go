@@ -241,3 +241,22 @@ func TestCronFindsRareDates(t *testing.T) {
 		t.Errorf("the 29 February on a Sunday after 2032 is %s (%v), want one in 2060", got, ok)
 	}
 }
+
+// Law: a rare expression that follows the clock is due in both passes of an overlap, also when its
+// next date is a year away.
+func TestRareRepeatedHourIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := mustCompileCron(t, "*/30 2 25 10 *", berlin)
+	var got []string
+	for _, f := range plan.Preview(at("2026-10-25T00:30:00Z"), 3) {
+		got = append(got, f.UTC.Format(time.RFC3339)+" "+string(f.DST))
+	}
+	want := []string{"2026-10-25T01:00:00Z second_pass", "2026-10-25T01:30:00Z second_pass", "2027-10-25T00:00:00Z "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
