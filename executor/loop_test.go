@@ -3,6 +3,7 @@ package executor
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -221,6 +222,54 @@ func TestDatabaseAwayLongerThanTheLease(t *testing.T) {
 	})
 }
 
+// While the database is away an attempt goes by its own clock: when its lease is over the call in flight
+// ends and the slot is free, and a result that is still to be written is given up.
+func TestLeaseEndsByTheWorkersOwnClock(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemStore()
+		var causes []error
+		hang := func(ctx context.Context, _ downstream.Call) (json.RawMessage, error) {
+			<-ctx.Done()
+			m.set(func() { causes = append(causes, context.Cause(ctx)) })
+			return nil, context.Cause(ctx)
+		}
+		e, stop := startExecutor(t, quietConfig(m, tools{"s.hang": hang, "s.cut": func(context.Context, downstream.Call) (json.RawMessage, error) {
+			m.set(func() { m.away = true })
+			return json.RawMessage(`{}`), nil
+		}}))
+		defer stop()
+		step := uses("a", "s.hang")
+		step.TimeoutSeconds = 600
+		m.queue(m.task(steps(step)), "")
+		m.queue(m.task(steps(step)), "")
+		synctest.Wait()
+		m.queue(m.task(steps(uses("a", "s.cut"), uses("b", "s.cut"))), "")
+		time.Sleep(29 * time.Second) //nolint:forbidigo // the bubble's clock: not yet a lease
+		if n := e.busy.Load(); n != 3 {
+			t.Fatalf("%d slots are in use before the leases are over, want 3", n)
+		}
+		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's clock: a lease is over
+		if n := e.busy.Load(); n != 0 {
+			t.Errorf("%d slots are in use after the lease, want none", n)
+		}
+		m.set(func() {
+			for _, cause := range causes {
+				if !errors.Is(cause, ordinaut.ErrLeaseLost) {
+					t.Errorf("a call ended by %v, want ErrLeaseLost", cause)
+				}
+			}
+			if len(causes) != 2 {
+				t.Errorf("%d calls have ended, want 2", len(causes))
+			}
+			for _, r := range m.runs {
+				r.place = "ended" // so that nobody takes them up
+			}
+			m.away = false
+		})
+	})
+}
+
 // A commit whose answer was lost is written again and changes nothing.
 func TestLostAnswerOfACommit(t *testing.T) {
 	law(t, tools{"s.ok": answer(`{}`)}, func(t *testing.T, m *memStore) {
@@ -416,6 +465,15 @@ func TestSkewedClockChangesNothing(t *testing.T) {
 				step.With = map[string]any{"until": "${now + 5m}"}
 				id := m.queue(m.task(steps(step)), "")
 				r := m.ended(t, id)
+				var out struct {
+					Until time.Time `json:"slept_until"`
+				}
+				json.Unmarshal(r.steps["nap"].Output, &out)
+				for what, at := range map[string]time.Time{"began": r.steps["nap"].StartedAt, "slept until": out.Until.Add(-5 * time.Minute)} {
+					if off := at.Sub(r.att.QueuedAt).Abs(); off > time.Second {
+						t.Errorf("the step %s %v off the database's clock", what, off)
+					}
+				}
 				if took := r.endedAt.Sub(r.att.QueuedAt); r.out.State != ordinaut.RunSucceeded || took < 299*time.Second || took > 301*time.Second {
 					t.Errorf("ended %s (%s) after %v, want succeeded after 5 min", r.out.State, r.out.Error, took)
 				}
