@@ -55,7 +55,7 @@ func duel(ctx context.Context, s settings, w io.Writer) (err error) {
 		return err
 	}
 	defer func() {
-		if closeErr := srv.close(); err == nil {
+		if closeErr := srv.close(context.WithoutCancel(ctx)); err == nil {
 			err = closeErr
 		}
 	}()
@@ -63,7 +63,11 @@ func duel(ctx context.Context, s settings, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer ring.close(ctx)
+	defer func() {
+		if closeErr := ring.close(ctx); err == nil {
+			err = closeErr
+		}
+	}()
 	results, err := ring.rounds(ctx)
 	if err != nil {
 		return err

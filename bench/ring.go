@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+	"slices"
 	"strings"
 
 	"github.com/ordinaut/ordinaut/cmd/measure"
@@ -127,7 +129,7 @@ func (r *ring) addOrdinaut(ctx context.Context) error {
 		return err
 	}
 	r.closers = append(r.closers, func(context.Context) error { pool.Close(); return nil })
-	place, err := measure.Open(ctx, pool, nil)
+	place, err := measure.Open(ctx, pool, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		return err
 	}
@@ -221,8 +223,8 @@ func (r *ring) startProfile(b bout, round int) (stop func(), err error) {
 
 func (r *ring) close(ctx context.Context) error {
 	var errs []error
-	for i := len(r.closers) - 1; i >= 0; i-- {
-		errs = append(errs, r.closers[i](ctx))
+	for _, closer := range slices.Backward(r.closers) {
+		errs = append(errs, closer(ctx))
 	}
 	return errors.Join(errs...)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"time"
 
@@ -57,9 +56,7 @@ func newRiver(ctx context.Context, pool *pgxpool.Pool, label string, cfg riverSe
 	return &riverSide{pool: pool, meter: meter, label: label, cfg: cfg}, err
 }
 
-func quiet() *slog.Logger {
-	return slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelError}))
-}
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func (r *riverSide) name() string { return r.label }
 
@@ -108,7 +105,11 @@ func (r *riverSide) settled(ctx context.Context) error {
 		if err := r.pool.QueryRow(ctx, query).Scan(&open); err != nil || !open {
 			return err
 		}
-		time.Sleep(2 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(2 * time.Millisecond):
+		}
 	}
 }
 

@@ -39,7 +39,7 @@ func startServer(ctx context.Context, binDir string) (_ *server, err error) {
 	s := &server{dir: dir}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, s.close())
+			err = errors.Join(err, s.close(context.WithoutCancel(ctx)))
 		}
 	}()
 	cfg := embedded.Config{Dir: dir, BinDir: binDir}
@@ -108,10 +108,10 @@ func (s *server) checkpoint(ctx context.Context) error {
 	return err
 }
 
-func (s *server) close() error {
+func (s *server) close(ctx context.Context) error {
 	var err error
 	if s.admin != nil {
-		err = s.admin.Close(context.Background())
+		err = s.admin.Close(ctx)
 	}
 	if s.cluster != nil {
 		err = errors.Join(err, s.cluster.Close())

@@ -73,7 +73,11 @@ func Delays(ctx context.Context, m *Meter, system, name string, n int, enqueue f
 		return Result{}, err
 	}
 	for i := range warmUp + n {
-		time.Sleep(5*time.Millisecond + rand.N(145*time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return Result{}, context.Cause(ctx)
+		case <-time.After(5*time.Millisecond + rand.N(145*time.Millisecond)):
+		}
 		before := time.Now()
 		if err := enqueue(ctx); err != nil {
 			return Result{}, fmt.Errorf("enqueue: %w", err)

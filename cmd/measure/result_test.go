@@ -75,7 +75,7 @@ func TestCounterFails(t *testing.T) {
 	t.Parallel()
 	c := NewCounter(20)
 	failed := make(chan error, 1)
-	go func() { failed <- c.Await(context.Background(), 5) }()
+	go func() { failed <- c.Await(t.Context(), 5) }()
 	want := errors.New("broken")
 	c.Fail(want)
 	for _, err := range []error{<-failed, c.Await(t.Context(), 5)} {
@@ -92,7 +92,7 @@ func TestCounterTellsEveryWaiter(t *testing.T) {
 	reached := make(chan int, 2)
 	for _, n := range []int{5, 15} {
 		go func() {
-			if c.Await(context.Background(), n) == nil {
+			if c.Await(t.Context(), n) == nil {
 				reached <- n
 			}
 		}()

@@ -99,6 +99,9 @@ func newProcedure(cfg *config, p procedure) *cobra.Command {
 func runBench(cmd *cobra.Command, cfg *config, p procedure, flags benchFlags) (err error) {
 	ctx, notes := cmd.Context(), cmd.ErrOrStderr()
 	own := *cfg
+	if own.LogLevel == "info" {
+		own.LogLevel = "warn" // a line a run would be measured too
+	}
 	if own.DatabaseURL == "" && own.DataDir == "" {
 		if own.DataDir, err = os.MkdirTemp("", "ordinaut-bench-"); err != nil {
 			return err
