@@ -88,13 +88,24 @@ func (e *Executor) keepLeases(ctx context.Context) {
 		last = time.Now()
 		if err := e.renewLeases(ctx); err != nil && ctx.Err() == nil {
 			e.log.WarnContext(ctx, "renewing leases failed", "err", err)
-			timer.Reset(pause(failures))
+			timer.Reset(beforeEnd(pause(failures), e.held.list()))
 			failures++
 			continue
 		}
 		failures = 0
 		timer.Reset(jitter(e.cfg.Heartbeat))
 	}
+}
+
+// beforeEnd returns d, or less when one of the leases is over earlier: an attempt is to end with its
+// lease, not some time after.
+func beforeEnd(d time.Duration, attempts []*attempt) time.Duration {
+	for _, a := range attempts {
+		if !a.gone.Load() {
+			d = min(d, a.leaseLeft())
+		}
+	}
+	return max(d, time.Millisecond)
 }
 
 func (e *Executor) renewLeases(ctx context.Context) error {

@@ -249,7 +249,8 @@ func TestLeaseEndsByTheWorkersOwnClock(t *testing.T) {
 		if n := e.busy.Load(); n != 3 {
 			t.Fatalf("%d slots are in use before the leases are over, want 3", n)
 		}
-		time.Sleep(3 * time.Second) //nolint:forbidigo // the bubble's clock: a lease is over
+		time.Sleep(1010 * time.Millisecond) //nolint:forbidigo // the bubble's clock: a lease is over
+		synctest.Wait()
 		if n := e.busy.Load(); n != 0 {
 			t.Errorf("%d slots are in use after the lease, want none", n)
 		}

@@ -149,7 +149,11 @@ func (r *recorder) write(ctx context.Context, batch []entry) {
 			r.fail(batch, err)
 			return
 		}
-		sleep(ctx, pause(failures))
+		attempts := make([]*attempt, len(batch))
+		for i := range batch {
+			attempts[i] = batch[i].att
+		}
+		sleep(ctx, beforeEnd(pause(failures), attempts))
 	}
 }
 
