@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/mcp/front"
 	"github.com/ordinaut/ordinaut/schemas"
 	"github.com/ordinaut/ordinaut/store"
 )
@@ -98,6 +99,7 @@ func New(cfg Config) (*Server, error) {
 		server.WithInstructions(instructions),
 		server.WithToolCapabilities(false),
 		server.WithRecovery(),
+		server.WithHooks(front.Hooks()),
 	)
 	shared, err := schemas.ToolFragments()
 	if err != nil {

@@ -63,7 +63,10 @@ func (d *demo) runNow(ctx context.Context) error {
 	if a.IsError {
 		return fmt.Errorf("run_now: %s", a.Text)
 	}
-	d.line("%s %s", d.dim("the assistant reads:"), strings.ReplaceAll(strings.TrimSpace(a.Text), "\n", "\n   "))
+	d.line("the assistant reads:")
+	for line := range strings.Lines(strings.TrimSpace(a.Text)) {
+		d.line("  %s", d.dim(strings.TrimRight(line, "\n")))
+	}
 	if reports == 0 {
 		return fmt.Errorf("no progress came through")
 	}

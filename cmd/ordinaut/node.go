@@ -82,7 +82,7 @@ func (n *node) build(ctx context.Context, roles map[role]bool) error {
 	}
 	// Every role has it, for it knows who may read the metrics; only api offers its tools.
 	tools, err := mcp.New(mcp.Config{
-		Store: n.store, Watch: n.watch, Version: buildVersion(), Log: n.log, Registerer: n.registry,
+		Store: n.store, Watch: n.watch, Version: buildVersion(), ZoneRelease: zoneRelease(), Log: n.log, Registerer: n.registry,
 	})
 	n.tools = tools
 	return err

@@ -59,7 +59,7 @@ func serve(ctx context.Context, cfg *config) error {
 	if err != nil {
 		return err
 	}
-	n.log.Info("process started", "version", buildVersion(), "roles", cfg.Roles, "data_dir", cfg.DataDir)
+	n.log.Info("process started", "version", buildVersion(), "zone_release", zoneRelease(), "roles", cfg.Roles, "data_dir", cfg.DataDir)
 	err = n.run(ctx, part{"http", web.run})
 	n.log.Info("process ended", "err", err)
 	return err
