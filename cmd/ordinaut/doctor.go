@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ordinaut/ordinaut/store"
+	"github.com/ordinaut/ordinaut/store/embedded"
 )
 
 // errUnwell says that a check of doctor failed, which has been shown.
@@ -106,6 +107,15 @@ func (d *doctorRound) checkConfig() (string, error) {
 }
 
 func (d *doctorRound) checkDatabase(ctx context.Context) (string, error) {
+	if d.cfg.DatabaseURL == "" {
+		dir, err := d.cfg.dataDir()
+		if err != nil {
+			return "", err
+		}
+		if !embedded.Exists(dir) {
+			return "private, not there yet: the first start of serve or stdio makes it", nil
+		}
+	}
 	began := time.Now()
 	db, err := openDatabase(ctx, d.cfg, io.Discard)
 	if err != nil {

@@ -174,3 +174,23 @@ func TestNobodyIsServedWithoutAKey(t *testing.T) {
 		t.Errorf("a second bootstrap was granted:\n%s", again)
 	}
 }
+
+// doctor is content with a working plant, and says what to do about one that is not there.
+func TestDoctorSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, "redis://"+storetest.Redis(t))
+	server := p.serve("api,scheduler,worker")
+	well := p.command("doctor")
+	well.Env = append(well.Env, "ORDINAUT_ADDR="+server.addr)
+	if out, err := well.CombinedOutput(); err != nil || strings.Count(string(out), "✓") != 4 {
+		t.Errorf("doctor of a working plant: %v\n%s", err, out)
+	}
+	server.stop()
+	if out, err := p.command("doctor", "--redis-url", "redis://127.0.0.1:1").CombinedOutput(); err == nil ||
+		!strings.Contains(string(out), "start `ordinaut serve`") || !strings.Contains(string(out), "✗ redis") {
+		t.Errorf("doctor without a server: %v\n%s", err, out)
+	}
+	if out, err := p.command("doctor", "--health-url", "http://"+server.addr+"/health/live").CombinedOutput(); err == nil {
+		t.Errorf("a server that is gone counts as healthy:\n%s", out)
+	}
+}

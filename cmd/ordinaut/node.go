@@ -142,17 +142,12 @@ func (n *node) Close() {
 
 func (n *node) addScheduler() error {
 	wake, _ := n.store.Subscribe(store.WakeSchedule)
-	s, err := scheduler.New(scheduler.Config{Tick: n.tick, Wake: wake, Log: n.log, Registerer: n.registry})
+	s, err := scheduler.New(scheduler.Config{Tick: n.store.Tick, Wake: wake, Log: n.log, Registerer: n.registry})
 	if err != nil {
 		return err
 	}
 	n.work = append(n.work, part{"scheduler", s.Run})
 	return nil
-}
-
-func (n *node) tick(ctx context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (scheduler.TickResult, error) {
-	result, err := n.store.Tick(ctx, limit, decide)
-	return scheduler.TickResult(result), err
 }
 
 // addWorker adds the executor and the downstream servers that its steps use.

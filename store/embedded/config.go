@@ -103,3 +103,6 @@ func xdgDataDir() (string, error) {
 	home, err := os.UserHomeDir()
 	return filepath.Join(cmp.Or(home, "."), ".local", "share"), err
 }
+
+// Exists reports whether dir holds a cluster already, so that [Open] would make none.
+func Exists(dir string) bool { return exists(layout{dir}.data()) }
