@@ -94,8 +94,6 @@ type Occurrence struct {
 type DueTask struct {
 	NamespaceID NamespaceID `db:"namespace_id"`
 	TaskID      TaskID      `db:"id"`
-	Version     int         `db:"version"`
-	Priority    int         `db:"priority"`
 	Schedule
 	// NextAt is the nominal time that is due.
 	NextAt time.Time `db:"next_at"`
@@ -110,4 +108,13 @@ type Decision struct {
 	Occurrences []Occurrence
 	// NextAt is the next nominal time; nil means that the schedule is exhausted.
 	NextAt *time.Time
+}
+
+// TickResult is what one tick did.
+type TickResult struct {
+	// Due counts the tasks that were due, Runs the runs made for them.
+	Due, Runs int
+	// Next is how long until the earliest due time that is left, by the database's clock: 0 when one
+	// may be due already, at most an hour, and an hour when there is none.
+	Next time.Duration
 }

@@ -19,11 +19,7 @@ func startScheduler(t *testing.T, s *store.Store, batch int) (stop func()) {
 	t.Helper()
 	wake, unsubscribe := s.Subscribe(store.WakeSchedule)
 	loop, err := scheduler.New(scheduler.Config{
-		Wake: wake, Batch: batch,
-		Tick: func(ctx context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (scheduler.TickResult, error) {
-			result, err := s.Tick(ctx, limit, decide)
-			return scheduler.TickResult(result), err
-		},
+		Tick: s.Tick, Wake: wake, Batch: batch,
 	})
 	if err != nil {
 		t.Fatal(err)

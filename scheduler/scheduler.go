@@ -24,19 +24,10 @@ const (
 	contended = 5 * time.Millisecond
 )
 
-// TickResult is what one tick did.
-type TickResult struct {
-	// Due counts the tasks that were due, Runs the runs made for them.
-	Due, Runs int
-	// Next is how long until the earliest due time that is left, by the database's clock; 0 when one
-	// is due already.
-	Next time.Duration
-}
-
 // TickFunc takes up to limit due tasks that no other scheduler holds, lets decide give each its fate,
 // and writes occurrences, runs and next times in one transaction. decide may be called again when the
 // transaction is.
-type TickFunc func(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (TickResult, error)
+type TickFunc func(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (ordinaut.TickResult, error)
 
 // Config is what [New] needs. Tick is required.
 type Config struct {
@@ -128,7 +119,7 @@ func (s *Scheduler) tickAll(ctx context.Context) (time.Duration, error) {
 }
 
 // tick does one tick and, once it is committed, counts what it decided. The undecided do not count.
-func (s *Scheduler) tick(ctx context.Context) (decided int, result TickResult, err error) {
+func (s *Scheduler) tick(ctx context.Context) (decided int, result ordinaut.TickResult, err error) {
 	started := time.Now()
 	var decisions []ordinaut.Decision
 	var undecided []Undecided

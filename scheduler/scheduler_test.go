@@ -26,12 +26,12 @@ type table struct {
 	started []time.Time
 }
 
-func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (TickResult, error) {
+func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (ordinaut.TickResult, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ticks++
 	if s.down {
-		return TickResult{}, errors.New("connection refused")
+		return ordinaut.TickResult{}, errors.New("connection refused")
 	}
 	now := time.Now()
 	var due, rest []ordinaut.DueTask
@@ -42,7 +42,7 @@ func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordi
 			rest = append(rest, task)
 		}
 	}
-	result := TickResult{Due: len(due), Next: time.Hour}
+	result := ordinaut.TickResult{Due: len(due), Next: time.Hour}
 	decided := map[ordinaut.TaskID]ordinaut.Decision{}
 	for _, d := range decide(now, due) {
 		decided[d.TaskID] = d
@@ -51,7 +51,7 @@ func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordi
 	for _, task := range due {
 		d, ok := decided[task.TaskID]
 		if !ok {
-			return TickResult{}, errors.New("no decision on a task")
+			return ordinaut.TickResult{}, errors.New("no decision on a task")
 		}
 		result.Runs += countStarted(d.Occurrences)
 		for range countStarted(d.Occurrences) {
@@ -63,7 +63,7 @@ func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordi
 		}
 	}
 	if len(due) == limit {
-		return TickResult{Due: limit, Runs: result.Runs}, nil
+		return ordinaut.TickResult{Due: limit, Runs: result.Runs}, nil
 	}
 	for _, task := range s.tasks {
 		if task.NextAt.After(now) {

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,7 +19,7 @@ const maxNext = time.Hour
 // allows overlap is not looked for. LIMIT keeps the planner from reading all of an index into a hash,
 // as it may for EXISTS.
 const dueTasks = `WITH due AS MATERIALIZED (
-    SELECT namespace_id, id, version, priority, schedule_kind, schedule_expr, timezone, starts_at, ends_at, overlap,
+    SELECT namespace_id, id, schedule_kind, schedule_expr, timezone, starts_at, ends_at, overlap,
         catch_up, max_lateness_seconds, next_at
     FROM task
     WHERE due_at <= statement_timestamp()
@@ -48,8 +49,8 @@ FROM task WHERE due_at > statement_timestamp()`
 // Tick takes up to limit due tasks, asks decide what becomes of each by the database's time, and in the
 // same transaction writes the ledger, queues the runs and moves the tasks on. decide must decide on
 // each task once; it may be called again if the transaction fails. Any number of processes may tick.
-func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (TickResult, error) {
-	var result TickResult
+func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (ordinaut.TickResult, error) {
+	var result ordinaut.TickResult
 	var made []madeRun
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		due, err := query[ordinaut.DueTask](ctx, tx, dueTasks, limit)
@@ -74,7 +75,7 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 		return nil
 	})
 	if err != nil {
-		return TickResult{}, err
+		return ordinaut.TickResult{}, err
 	}
 	s.announceQueued(ctx, made)
 	return result, nil
@@ -93,6 +94,9 @@ func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(no
 	decisions := decide(now, due)
 	if err := checkDecisions(due, decisions); err != nil {
 		return nil, err
+	}
+	if decisions = changing(due, decisions); len(decisions) == 0 {
+		return nil, nil
 	}
 	namespaceOf := make(map[ordinaut.TaskID]ordinaut.NamespaceID, len(due))
 	for _, d := range due {
@@ -133,6 +137,18 @@ func checkDecisions(due []ordinaut.DueTask, decisions []ordinaut.Decision) error
 		return fmt.Errorf("tick: %d decisions on %d tasks", len(decisions), len(due))
 	}
 	return nil
+}
+
+// changing returns the decisions that change something. A task that nobody here can decide on stays due,
+// and is looked at every second: that must leave no trace.
+func changing(due []ordinaut.DueTask, decisions []ordinaut.Decision) []ordinaut.Decision {
+	nextAt := make(map[ordinaut.TaskID]time.Time, len(due))
+	for _, d := range due {
+		nextAt[d.TaskID] = d.NextAt
+	}
+	return slices.DeleteFunc(slices.Clone(decisions), func(d ordinaut.Decision) bool {
+		return len(d.Occurrences) == 0 && d.NextAt != nil && d.NextAt.Equal(nextAt[d.TaskID])
+	})
 }
 
 // tickDetail is the detail of a tick's audit row.

@@ -111,7 +111,7 @@ func TestTickSeesBusyTasks(t *testing.T) {
 				if busy := want && d.TaskID == skip.ID; d.Busy != busy {
 					t.Errorf("%s: task with overlap %s is busy = %v", state, d.Overlap, d.Busy)
 				}
-				if d.Priority != 5 || d.Kind != ordinaut.ScheduleInterval || d.Expr != "1h" || d.Version != 1 {
+				if d.Kind != ordinaut.ScheduleInterval || d.Expr != "1h" {
 					t.Errorf("due task = %+v", d)
 				}
 				next := d.NextAt
@@ -184,5 +184,44 @@ func TestTickWantsEveryDecision(t *testing.T) {
 	}
 	if n := len(claimAll(t, s, 10)); n != 0 {
 		t.Errorf("%d runs were queued", n)
+	}
+}
+
+// A decision that changes nothing leaves no trace: neither an audit row nor a newer row of the task,
+// however often the task is looked at. It stays due, and what is decided beside it lands.
+func TestTickLeavesTheUndecidedAlone(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t, storetest.DB(t))
+	s := storetest.StoreOn(t, pool, store.Config{})
+	call := storetest.Call(t, s, "create_task")
+	odd := must(s.CreateTask(t.Context(), call, hourly("odd"), in(-time.Minute)))(t)
+	must(s.CreateTask(t.Context(), call, hourly("plain"), in(-time.Minute)))(t)
+	leaveOdd := func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
+		all := startAll(time.Hour)(now, due)
+		for i, d := range due {
+			if d.TaskID == odd.ID {
+				all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: &d.NextAt}
+			}
+		}
+		return all
+	}
+	look := func() (ticks int, version string) {
+		const trace = `SELECT (SELECT count(*) FROM audit WHERE action = 'tick'), (SELECT xmin::text FROM task WHERE id = $1)`
+		if err := pool.QueryRow(t.Context(), trace, [16]byte(odd.ID)).Scan(&ticks, &version); err != nil {
+			t.Fatal(err)
+		}
+		return ticks, version
+	}
+	_, before := look()
+	if got := must(s.Tick(t.Context(), 10, leaveOdd))(t); got.Due != 2 || got.Runs != 1 {
+		t.Errorf("first tick: %+v, want two due and one run", got)
+	}
+	for range 3 {
+		if got := must(s.Tick(t.Context(), 10, leaveOdd))(t); got.Due != 1 || got.Runs != 0 {
+			t.Errorf("later tick: %+v, want the undecided task due", got)
+		}
+	}
+	if ticks, after := look(); ticks != 1 || after != before {
+		t.Errorf("%d audit rows of ticks, want 1; the task's row was written: %v", ticks, after != before)
 	}
 }

@@ -63,15 +63,6 @@ type Server struct {
 	Actions int `db:"actions"`
 }
 
-// TickResult is what [Store.Tick] did.
-type TickResult struct {
-	// Due counts the tasks that were due, Runs the runs made for them.
-	Due, Runs int
-	// Next is how long until the earliest due time that is left, by the database's clock: 0 when one
-	// is due already, capped at an hour, and an hour when there is none.
-	Next time.Duration
-}
-
 // NewRun is a run for [Store.InsertRuns] to queue.
 type NewRun struct {
 	TaskID ordinaut.TaskID
