@@ -23,7 +23,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		stepSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ordinaut_step_seconds", Help: "Time one try of a step took.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 13),
-		}, []string{"action_kind", "outcome"}),
+		}, []string{"action_kind", "state"}),
 		runSeconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ordinaut_run_seconds", Help: "Time from a run's first start to its end, waits included.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 3, 14),

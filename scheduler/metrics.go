@@ -9,9 +9,9 @@ import (
 )
 
 type metrics struct {
-	lag   prometheus.Histogram
-	ticks *prometheus.CounterVec
-	batch prometheus.Histogram
+	lag         prometheus.Histogram
+	occurrences *prometheus.CounterVec
+	batch       prometheus.Histogram
 }
 
 func newMetrics(reg prometheus.Registerer) (*metrics, error) {
@@ -21,8 +21,8 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help:    "Time from an occurrence's nominal time to the tick that started it.",
 			Buckets: prometheus.ExponentialBuckets(0.001, 2.5, 15), // to 6 min
 		}),
-		ticks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "ordinaut_ticks_total",
+		occurrences: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ordinaut_occurrences_total",
 			Help: "Occurrences by their fate and its reason.",
 		}, []string{"fate", "reason"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -34,7 +34,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	return m, errors.Join(reg.Register(m.lag), reg.Register(m.ticks), reg.Register(m.batch))
+	return m, errors.Join(reg.Register(m.lag), reg.Register(m.occurrences), reg.Register(m.batch))
 }
 
 // observe counts what a committed tick decided.
@@ -42,7 +42,7 @@ func (m *metrics) observe(decisions []ordinaut.Decision) {
 	for i := range decisions {
 		for j := range decisions[i].Occurrences {
 			o := &decisions[i].Occurrences[j]
-			m.ticks.WithLabelValues(string(o.Fate), string(o.Reason)).Add(float64(o.Count))
+			m.occurrences.WithLabelValues(string(o.Fate), string(o.Reason)).Add(float64(o.Count))
 			if o.Fate == ordinaut.FateStarted {
 				m.lag.Observe(o.DecidedAt.Sub(o.NominalAt).Seconds())
 			}

@@ -240,7 +240,7 @@ func fates(t *testing.T, reg *prometheus.Registry) map[string]float64 {
 	counts := map[string]float64{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
-			if f.GetName() == "ordinaut_ticks_total" {
+			if f.GetName() == "ordinaut_occurrences_total" {
 				counts[m.GetLabel()[0].GetValue()+" "+m.GetLabel()[1].GetValue()] = m.GetCounter().GetValue()
 			}
 		}

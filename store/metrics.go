@@ -26,7 +26,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 	m := &metrics{
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ordinaut_runs_total", Help: "Runs that ended, by terminal state and reason.",
-		}, []string{"outcome", "reason"}),
+		}, []string{"state", "reason"}),
 		claim: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ordinaut_claim_seconds", Help: "Time to claim a batch of runs.", Buckets: seconds,
 		}),

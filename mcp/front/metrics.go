@@ -27,7 +27,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 			Help: "MCP messages being handled, open streams included.",
 		}, []string{"transport"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "ordinaut_mcp_request_duration_seconds",
+			Name:    "ordinaut_mcp_request_seconds",
 			Help:    "Time from an MCP message's arrival to its answer, streams excluded.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20, 60},
 		}, []string{"transport"}),
