@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +20,6 @@ type (
 	taskKind      struct{}
 	runKind       struct{}
 	eventKind     struct{}
-	approvalKind  struct{}
 	serverKind    struct{}
 )
 
@@ -28,7 +28,6 @@ func (agentKind) prefix() string     { return "agent" }
 func (taskKind) prefix() string      { return "task" }
 func (runKind) prefix() string       { return "run" }
 func (eventKind) prefix() string     { return "event" }
-func (approvalKind) prefix() string  { return "approval" }
 func (serverKind) prefix() string    { return "server" }
 
 // ID is a UUIDv7 (RFC 9562) of one kind of object. It is shown as the kind's prefix, an underscore
@@ -42,22 +41,45 @@ type (
 	TaskID      = ID[taskKind]
 	RunID       = ID[runKind]
 	EventID     = ID[eventKind]
-	ApprovalID  = ID[approvalKind]
 	ServerID    = ID[serverKind]
 )
 
-// NewID returns a fresh id of kind K. Ids made later sort after earlier ones, to the millisecond.
-func NewID[K kind]() ID[K] { return newIDAt[K](time.Now()) }
-
-func newIDAt[K kind](t time.Time) ID[K] {
+// NewID returns a fresh id of kind K. An id sorts after all that this process made before, and after
+// those of other processes as far as their clocks agree, so that indexes grow at their right end.
+func NewID[K kind]() ID[K] {
 	var id ID[K]
-	rand.Read(id[6:]) //nolint:errcheck // never fails, by its documentation
-	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
-	copy(id[:6], ms[2:])
-	id[6] = id[6]&0x0f | 0x70
+	ticks := idTicks.after(time.Now())
+	binary.BigEndian.PutUint64(id[:8], ticks>>12<<16|0x7000|ticks&0xfff)
+	rand.Read(id[8:]) //nolint:errcheck // never fails, by its documentation
 	id[8] = id[8]&0x3f | 0x80
 	return id
+}
+
+// idTicks is shared by all kinds of ids.
+var idTicks ticker //nolint:gochecknoglobals // what rises within a process belongs to the process
+
+// ticker hands out rising times as RFC 9562, section 6.2, method 3 has them: milliseconds since 1970
+// in the upper 48 bits of 60, 4096ths of a millisecond in the lower 12.
+type ticker struct{ last atomic.Uint64 }
+
+// maxAhead is how far ids may be ahead of the clock: a second, in ticks.
+const maxAhead = 1000 << 12
+
+// after returns a time that was not handed out before: that of now, or a tick more than the last. A
+// clock that was set back by more than a second is followed, lest one that was wrong for a moment
+// spoils all later ids.
+func (t *ticker) after(now time.Time) uint64 {
+	at := uint64(now.UnixMilli())<<12 | uint64(now.Nanosecond()%1e6)<<12/1e6
+	for {
+		last := t.last.Load()
+		next := at
+		if last >= at && last-at < maxAhead {
+			next = last + 1
+		}
+		if t.last.CompareAndSwap(last, next) {
+			return next
+		}
+	}
 }
 
 // NewTaskID returns a fresh task id.

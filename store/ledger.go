@@ -59,7 +59,6 @@ func writeLedger(ctx context.Context, tx pgx.Tx, rows []ledgerRow) ([]madeRun, e
 		kinds, fates, causes = make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
 		counts               = make([]int32, len(rows))
 		runs                 = make([]*[16]byte, len(rows))
-		fresh                = newRunIDs(len(rows))
 	)
 	for i, r := range rows {
 		namespaces[i], tasks[i], nominal[i] = r.ns, r.task, r.NominalAt
@@ -69,7 +68,7 @@ func writeLedger(ctx context.Context, tx pgx.Tx, rows []ledgerRow) ([]madeRun, e
 		}
 		kinds[i], fates[i], causes[i] = string(cmp.Or(r.Kind, ordinaut.RunScheduled)), string(r.Fate), string(r.Reason)
 		if r.Fate == ordinaut.FateStarted {
-			id := [16]byte(cmp.Or(r.RunID, fresh[i]))
+			id := [16]byte(cmp.Or(r.RunID, ordinaut.NewRunID()))
 			runs[i] = &id
 		}
 	}
