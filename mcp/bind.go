@@ -75,13 +75,22 @@ func guard[In any, Out answer](ctx context.Context, s *Server, d *definition, c 
 	}
 	c.agent, c.source = who.agent, who.source
 	if !c.agent.May(d.scope) {
-		return out, ordinaut.Errorf(ordinaut.CodePermissionDenied, "%s needs the scope %s, which this credential does not have", d.name, d.scope)
+		return out, s.deny(ctx, c, d)
 	}
 	in, err := arguments[In](d, c, req)
 	if err != nil {
 		return out, err
 	}
 	return h(ctx, c, in)
+}
+
+// deny records that the agent lacks the tool's scope, and returns the error that says so. What cannot be
+// recorded is denied all the same.
+func (s *Server) deny(ctx context.Context, c *call, d *definition) error {
+	if err := s.cfg.Store.Deny(context.WithoutCancel(ctx), c.mutation(""), d.scope); err != nil {
+		s.cfg.Log.ErrorContext(ctx, "denial was not audited", "tool", c.tool, "request_id", c.requestID, "err", err)
+	}
+	return ordinaut.Errorf(ordinaut.CodePermissionDenied, "%s needs the scope %s, which this credential does not have", d.name, d.scope)
 }
 
 // arguments validates and decodes a call's arguments, and sets their digest.

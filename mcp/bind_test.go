@@ -7,6 +7,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ordinaut/ordinaut"
 )
 
@@ -161,3 +164,27 @@ func TestIDsNameTheirKind(t *testing.T) {
 }
 
 func asPublic(err error, public **ordinaut.Error) bool { return errors.As(err, public) }
+
+// A denied call of a known agent leaves one audit row, whose request id the answer names; one that is let
+// in and only reads leaves none.
+func TestDenialIsAudited(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	credential := h.guest(t, "default", ordinaut.ScopeTasksRead)
+	v := h.connect(t, credential)
+	v.must(t, "list_tasks", nil)
+	r := v.call(t, "delete_task", object{"task_id": exampleTask})
+	rows, err := h.pool.Query(t.Context(),
+		`SELECT concat_ws(' ', actor, action, outcome, request_id, detail->>'needs') FROM audit WHERE action <> 'create_key'`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{h.guests[credential].ID.String() + " delete_task denied " + r.content["request_id"].(string) + " tasks:write"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit (-want +got):\n%s", diff)
+	}
+}

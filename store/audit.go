@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +22,7 @@ type auditRow struct {
 	actor       string
 	action      string
 	object      string
+	outcome     string // ok, unless it is set
 	requestID   string
 	source      string
 	digest      []byte
@@ -37,8 +39,8 @@ func auditOf(call ordinaut.Call, object fmt.Stringer, detail any) auditRow {
 
 // insertAudit writes row in the transaction that did what it tells.
 func insertAudit(ctx context.Context, tx pgx.Tx, row auditRow) error {
-	const insert = `INSERT INTO audit (namespace_id, id, actor, action, object, request_id, source, digest, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
+	const insert = `INSERT INTO audit (namespace_id, id, actor, action, object, outcome, request_id, source, digest, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	var detail []byte
 	if row.detail != nil {
 		var err error
@@ -47,6 +49,16 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 		}
 	}
 	_, err := tx.Exec(ctx, insert, row.namespaceID, ordinaut.NewEventID(), row.actor, row.action, row.object,
-		clean(row.requestID), clean(row.source), row.digest, json.RawMessage(detail))
+		cmp.Or(row.outcome, "ok"), clean(row.requestID), clean(row.source), row.digest, json.RawMessage(detail))
 	return err
+}
+
+// Deny writes the audit row of a call that its agent may not make for want of the scope need.
+func (s *Store) Deny(ctx context.Context, call ordinaut.Call, need ordinaut.Scope) error {
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		return insertAudit(ctx, tx, auditRow{
+			namespaceID: call.Agent.NamespaceID, actor: call.Agent.ID.String(), action: call.Tool, outcome: "denied",
+			requestID: call.RequestID, source: call.Source, detail: map[string]any{"needs": need},
+		})
+	})
 }
