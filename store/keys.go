@@ -20,7 +20,7 @@ import (
 const (
 	defaultNamespace = "default"
 	// keyLife is how long a key made by Bootstrap is valid.
-	keyLife = 365 * 24 * time.Hour
+	keyLife = 90 * 24 * time.Hour
 	// keyCacheFor is how long a key that was found valid is not looked up again; a revocation takes
 	// effect within it.
 	keyCacheFor = 3 * time.Second
@@ -86,7 +86,7 @@ func keyIDOf(key string) (string, bool) {
 const anyLiveKey = `SELECT EXISTS (SELECT FROM api_key WHERE revoked_at IS NULL AND expires_at > clock_timestamp())`
 
 // Bootstrap makes the first agent of the namespace "default", with all scopes, and its key, which is
-// valid for a year, shown here once and kept nowhere. While any valid key exists it refuses with
+// valid for 90 days, shown here once and kept nowhere. While any valid key exists it refuses with
 // conflict.
 func (s *Store) Bootstrap(ctx context.Context, agentName string) (key string, agent ordinaut.Agent, err error) {
 	if err := checkName(agentName); err != nil {
@@ -101,7 +101,7 @@ func (s *Store) Bootstrap(ctx context.Context, agentName string) (key string, ag
 			return err
 		}
 		if live {
-			return ordinaut.Errorf(ordinaut.CodeConflict, "a valid key exists already; the first key is made once")
+			return ordinaut.Errorf(ordinaut.CodeConflict, "a valid key exists already: another is made here only when none is left")
 		}
 		var err error
 		if agent, err = ensureAgent(ctx, tx, agentName); err != nil {

@@ -51,6 +51,13 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: %q tells more than that", name, err)
 		}
 	}
+	var days float64
+	if err := pool.QueryRow(t.Context(), `SELECT extract(epoch FROM expires_at - clock_timestamp()) / 86400 FROM api_key`).Scan(&days); err != nil {
+		t.Fatal(err)
+	}
+	if days <= 89.9 || days > 90 {
+		t.Errorf("the key is valid for %.1f days, want 90", days)
+	}
 	var kept string
 	const dump = `SELECT (SELECT string_agg(k::text, ' ') FROM api_key k) || (SELECT string_agg(a::text, ' ') FROM audit a)`
 	if err := pool.QueryRow(t.Context(), dump).Scan(&kept); err != nil {

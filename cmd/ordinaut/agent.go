@@ -21,8 +21,8 @@ func newAgentBootstrap(cfg *config) *cobra.Command {
 		Short: "Make the first agent and print its API key, once",
 		Long: `Make the first agent and print its API key, once.
 
-The key is shown now and never again; the database keeps its SHA-256 only. It is refused as soon as any
-live key exists.`,
+The key is shown now and never again; the database keeps its SHA-256 only. It is valid for 90 days. While
+any key is valid this command refuses; when none is left it makes another, also for an agent that exists.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			db, err := openDatabase(cmd.Context(), cfg, cmd.ErrOrStderr())
