@@ -116,7 +116,7 @@ func document(t *testing.T, h *house, sizes []answerBytes) []byte {
 
 # Tools
 
-What an assistant can call, in the order of `+"`tools/list`"+`, which takes %d KB. Each call needs one scope. Arguments that are
+What an assistant can call. `+"`tools/list`"+` gives them by name, in %d KB. Each call needs one scope. Arguments that are
 not listed are refused.
 
 `, (len(listed(t, h.Server))+1023)/1024)

@@ -53,7 +53,7 @@ type tool struct {
 	bind func(*Server, *definition) server.ToolHandlerFunc
 }
 
-// tools is every tool in the order in which tools/list shows them.
+// tools is every tool in the order of the documentation; tools/list, as the library has it, goes by name.
 var tools = []tool{
 	{"create_task", row((*Server).createTask)},
 	{"update_task", row((*Server).updateTask)},
