@@ -61,6 +61,14 @@ type Schedule struct {
 	MaxLatenessSeconds int `json:"max_lateness_seconds,omitempty" db:"max_lateness_seconds"`
 }
 
+// SameTimes reports whether s and o are due at the same times, whatever their policies.
+func (s Schedule) SameTimes(o Schedule) bool {
+	return s.Kind == o.Kind && s.Expr == o.Expr && s.Timezone == o.Timezone &&
+		sameTime(s.StartsAt, o.StartsAt) && sameTime(s.EndsAt, o.EndsAt)
+}
+
+func sameTime(a, b *time.Time) bool { return a == b || a != nil && b != nil && a.Equal(*b) }
+
 // Fate is how an occurrence ended. Each has exactly one.
 type Fate string
 

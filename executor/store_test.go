@@ -126,6 +126,17 @@ func TestPipelineOnTheDatabase(t *testing.T) {
 	}
 }
 
+// The task that tests store when any will do is one that succeeds.
+func TestCommonTaskSucceeds(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	defer onStore(t, s, "w1", nil, nil)()
+	run := terminal(t, s, storetest.Run(t, s, storetest.Task(t, s, storetest.Spec("common"))))
+	if run.State != ordinaut.RunSucceeded || string(run.Output) != `{"result": "hello"}` {
+		t.Errorf("ended %s(%s) %s with %s", run.State, run.Reason, run.Error, run.Output)
+	}
+}
+
 // Two workers share a queue and call each step of each run once.
 func TestTwoWorkersNeverCallAStepTwice(t *testing.T) {
 	t.Parallel()

@@ -3,10 +3,9 @@ package mcp
 import (
 	"context"
 	"errors"
-	"fmt"
+	"time"
 
 	"github.com/ordinaut/ordinaut"
-	"github.com/ordinaut/ordinaut/scheduler"
 )
 
 // updateTries is how often a change without if_version is made anew when others change the task too.
@@ -57,15 +56,8 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 		return taskAnswer{}, err
 	}
 	d := draft{now: s.now(), spec: task.Spec}
-	next := task.NextAt
-	if in.Schedule == nil {
-		if d.plan, err = scheduler.Compile(task.Spec.Schedule); err != nil {
-			return taskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", id, notPublic(err))
-		}
-		if task.State == ordinaut.TaskPaused { // shows no next time, yet must have one when it is resumed
-			next = d.first()
-		}
-	} else {
+	var next *time.Time // as it is, unless the schedule changes
+	if in.Schedule != nil {
 		schedule, err := in.Schedule.schedule()
 		if err != nil {
 			return taskAnswer{}, err

@@ -1,7 +1,6 @@
 package store_test
 
 import (
-	"runtime"
 	"testing"
 	"time"
 
@@ -59,13 +58,6 @@ func step(id string, seq int64) ordinaut.StepResult {
 	return ordinaut.StepResult{
 		StepID: id, Uses: "data.transform", State: ordinaut.StepSucceeded, Tries: 1,
 		Output: []byte(`{"ok": true}`), OutputBytes: 12, StartedAt: now, FinishedAt: &now, Seq: seq,
-	}
-}
-
-// nextMillisecond returns in a later millisecond than it was called in: ids of one have no order.
-func nextMillisecond() {
-	for began := time.Now().UnixMilli(); time.Now().UnixMilli() == began; {
-		runtime.Gosched()
 	}
 }
 

@@ -25,7 +25,8 @@ func in(d time.Duration) *time.Time {
 }
 
 // Each change of a task is a new version; runs and readers of an old one keep it; a change on top of
-// a version that is no longer present is refused with the present one.
+// a version that is no longer present is refused with the present one. A task whose schedule stays is due
+// as before; another schedule brings its next time, or the end.
 func TestTaskVersions(t *testing.T) {
 	t.Parallel()
 	s := storetest.Store(t)
@@ -41,7 +42,7 @@ func TestTaskVersions(t *testing.T) {
 	}
 	run := storetest.Run(t, s, task)
 	changed := must(s.UpdateTask(t.Context(), call, task.ID, 1, hourly("second"), in(2*time.Hour)))(t)
-	if changed.Version != 2 || changed.Spec.Title != "second" || !changed.NextAt.After(*task.NextAt) {
+	if changed.Version != 2 || changed.Spec.Title != "second" || !changed.NextAt.Equal(*task.NextAt) {
 		t.Errorf("updated = %+v", changed)
 	}
 	_, err := s.UpdateTask(t.Context(), call, task.ID, 1, spec, nil)
@@ -55,9 +56,18 @@ func TestTaskVersions(t *testing.T) {
 	if old := must(s.TaskVersion(t.Context(), task.NamespaceID, task.ID, 1))(t); old.Title != "first" {
 		t.Errorf("version 1 = %+v", old)
 	}
-	finished := must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("third"), nil))(t)
+	spec.Schedule.Expr = "2h"
+	later := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(2*time.Hour)))(t)
+	if later.State != ordinaut.TaskActive || !later.NextAt.After(*task.NextAt) {
+		t.Errorf("with another schedule: %+v", later)
+	}
+	spec.Schedule.Expr = "3h"
+	finished := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil))(t)
 	if finished.State != ordinaut.TaskFinished || finished.NextAt != nil {
 		t.Errorf("without a next time: %+v", finished)
+	}
+	if still := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(time.Hour)))(t); still.State != ordinaut.TaskFinished || still.NextAt != nil {
+		t.Errorf("updated after its end: %+v", still)
 	}
 }
 
@@ -68,7 +78,6 @@ func TestListTasks(t *testing.T) {
 	var all []ordinaut.TaskID
 	for _, title := range []string{"Morning brief", "evening BRIEF", "backup"} {
 		all = append(all, storetest.Task(t, s, storetest.Spec(title)).ID)
-		nextMillisecond()
 	}
 	ns := storetest.Call(t, s, "x").Agent.NamespaceID
 	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), all[1], "not now"))(t)
@@ -109,7 +118,8 @@ func TestPauseAndResume(t *testing.T) {
 	if got := must(s.Tick(t.Context(), 10, nothingDue(t)))(t); got.Due != 0 {
 		t.Errorf("a paused task is due: %+v", got)
 	}
-	changed := must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("still paused"), task.NextAt))(t)
+	// Its schedule stays, so what it passes over stays known, whatever next time comes with the change.
+	changed := must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("still paused"), in(time.Hour)))(t)
 	if changed.State != ordinaut.TaskPaused {
 		t.Errorf("updated while paused = %+v", changed)
 	}

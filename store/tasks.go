@@ -86,8 +86,8 @@ func (s *Store) TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ord
 	return &spec, nil
 }
 
-// upsertTask writes what a task and its new version say. A paused task stays paused: its due time is
-// NULL until it is resumed.
+// upsertTask writes what a task and its new version say. With @keep the task is due when it was before. A
+// paused task stays paused: its due time is NULL until it is resumed.
 const upsertTask = `WITH written AS (
     INSERT INTO task AS t (namespace_id, id, owner_id, version, state, title, priority, schedule_kind, schedule_expr,
         timezone, starts_at, ends_at, overlap, catch_up, max_lateness_seconds, next_at, due_at)
@@ -99,12 +99,19 @@ const upsertTask = `WITH written AS (
         schedule_kind = excluded.schedule_kind, schedule_expr = excluded.schedule_expr, timezone = excluded.timezone,
         starts_at = excluded.starts_at, ends_at = excluded.ends_at, overlap = excluded.overlap,
         catch_up = excluded.catch_up, max_lateness_seconds = excluded.max_lateness_seconds,
-        next_at = excluded.next_at, due_at = excluded.due_at, updated_at = clock_timestamp()
+        next_at = CASE WHEN @keep THEN t.next_at ELSE excluded.next_at END,
+        due_at = CASE WHEN @keep THEN t.due_at ELSE excluded.due_at END, updated_at = clock_timestamp()
 )
 INSERT INTO task_version (namespace_id, task_id, version, spec, created_by)
 VALUES (@namespace_id, @id, @version, @spec, @agent_id)`
 
-func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.TaskID, version int, state ordinaut.TaskState, spec ordinaut.TaskSpec, nextAt *time.Time) error {
+// times is when a written task is due: at next, or with keep as before.
+type times struct {
+	next *time.Time
+	keep bool
+}
+
+func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.TaskID, version int, state ordinaut.TaskState, spec ordinaut.TaskSpec, due times) error {
 	doc, err := json.Marshal(spec)
 	if err != nil {
 		return fmt.Errorf("encode task: %w", err)
@@ -114,7 +121,8 @@ func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.T
 		"state": state, "title": spec.Title, "priority": spec.Priority, "schedule_kind": spec.Schedule.Kind,
 		"schedule_expr": spec.Schedule.Expr, "timezone": spec.Schedule.Timezone, "starts_at": spec.Schedule.StartsAt,
 		"ends_at": spec.Schedule.EndsAt, "overlap": spec.Schedule.Overlap, "catch_up": spec.Schedule.CatchUp,
-		"max_lateness_seconds": spec.Schedule.MaxLatenessSeconds, "next_at": nextAt, "spec": json.RawMessage(doc),
+		"max_lateness_seconds": spec.Schedule.MaxLatenessSeconds, "next_at": due.next, "keep": due.keep,
+		"spec": json.RawMessage(doc),
 	})
 	return err
 }
@@ -160,7 +168,7 @@ func (s *Store) changeTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 func (s *Store) CreateTask(ctx context.Context, call ordinaut.Call, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
 	id := ordinaut.NewTaskID()
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
-		err := writeTask(ctx, tx, call, id, 1, stateFor(spec.Schedule.Kind, nextAt), spec, nextAt)
+		err := writeTask(ctx, tx, call, id, 1, stateFor(spec.Schedule.Kind, nextAt), spec, times{next: nextAt})
 		return map[string]any{"version": 1}, err
 	})
 	if err == nil && nextAt != nil {
@@ -169,9 +177,10 @@ func (s *Store) CreateTask(ctx context.Context, call ordinaut.Call, spec ordinau
 	return task, err
 }
 
-// UpdateTask stores spec as the task's next version, due at nextAt. A paused task stays paused. Unless
-// ifVersion is 0 it must be the task's present version, else the answer is a conflict that names it.
-// Runs that exist keep the version they have.
+// UpdateTask stores spec as the task's next version. If its schedule has other times than before the task
+// is due at nextAt, else nextAt is not looked at: the task goes on where it stands, and one that is paused
+// still knows what it passed over. A paused task stays paused. Unless ifVersion is 0 it must be the task's
+// present version, else the answer is a conflict that names it. Runs that exist keep the version they have.
 func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, ifVersion int, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
 		task, err := lockTask(ctx, tx, call.Agent.NamespaceID, id)
@@ -184,11 +193,12 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 				Msg: fmt.Sprintf("%s is at version %d, not %d: read it again and send the change on top of that", id, task.Version, ifVersion),
 			}
 		}
-		state := stateFor(spec.Schedule.Kind, nextAt)
-		if task.State == ordinaut.TaskPaused {
-			state = ordinaut.TaskPaused
+		due := times{next: nextAt, keep: spec.Schedule.SameTimes(task.Spec.Schedule)}
+		state := task.State
+		if !due.keep && state != ordinaut.TaskPaused {
+			state = stateFor(spec.Schedule.Kind, nextAt)
 		}
-		err = writeTask(ctx, tx, call, id, task.Version+1, state, spec, nextAt)
+		err = writeTask(ctx, tx, call, id, task.Version+1, state, spec, due)
 		return map[string]any{"version": task.Version + 1}, err
 	})
 	if err == nil {

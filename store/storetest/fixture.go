@@ -27,7 +27,7 @@ func Spec(title string) ordinaut.TaskSpec {
 		Schedule: ordinaut.Schedule{
 			Kind: ordinaut.ScheduleManual, Timezone: "UTC", Overlap: ordinaut.OverlapAllow, CatchUp: ordinaut.CatchUpLatest,
 		},
-		Pipeline:       []ordinaut.Step{{ID: "say", Uses: "data.transform", With: map[string]any{"value": "hello"}}},
+		Pipeline:       []ordinaut.Step{{ID: "say", Uses: "data.transform", With: map[string]any{"input": "hello", "expression": "@"}}},
 		Priority:       5,
 		TimeoutSeconds: 900,
 	}
