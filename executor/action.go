@@ -50,7 +50,7 @@ func (e *Executor) builtIns() map[string]action {
 			h := &httpAction{client: e.cfg.HTTP, maxBytes: e.cfg.MaxResponseBytes}
 			a.effect, a.do = true, h.do
 		case dataTransform:
-			a.do = transform
+			a.do = e.transform
 		case eventPublish:
 			a.do = publish
 		case waitSleep:
@@ -85,11 +85,11 @@ func (e *Executor) kindOf(name string) string {
 // fits says what is wrong with what an action is given, answers with what it gives. A schema that
 // can't be used does not stop the step: it is the server's, and the server checks for itself.
 func (e *Executor) fits(ctx context.Context, a *action, input map[string]any) *failure {
-	return e.judge(ctx, a, ordinaut.ReasonInputInvalid, pipeline.ValidateInput(e.validator, a.def, input))
+	return e.judge(ctx, a, ordinaut.ReasonInputInvalid, e.language.ValidateInput(a.def, input))
 }
 
 func (e *Executor) answers(ctx context.Context, a *action, output any) *failure {
-	return e.judge(ctx, a, ordinaut.ReasonOutputInvalid, pipeline.ValidateOutput(e.validator, a.def, output))
+	return e.judge(ctx, a, ordinaut.ReasonOutputInvalid, e.language.ValidateOutput(a.def, output))
 }
 
 func (e *Executor) judge(ctx context.Context, a *action, reason ordinaut.Reason, err error) *failure {

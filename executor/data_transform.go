@@ -5,15 +5,14 @@ import (
 	"encoding/json"
 
 	"github.com/ordinaut/ordinaut"
-	"github.com/ordinaut/ordinaut/pipeline"
 )
 
 const dataTransform = "data.transform"
 
 // transform evaluates an expression over a value. It depends on its input alone.
-func transform(_ context.Context, c *call) (result, error) {
+func (e *Executor) transform(_ context.Context, c *call) (result, error) {
 	expression, _ := c.input["expression"].(string)
-	value, err := pipeline.Search(expression, c.input["input"])
+	value, err := e.language.Search(expression, c.input["input"])
 	if err != nil {
 		return result{}, &failure{reason: ordinaut.ReasonTemplateError, msg: messageOf(err)}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/pipeline"
 	"github.com/ordinaut/ordinaut/schemas"
 )
 
@@ -24,8 +25,7 @@ type Executor struct {
 	held     *held
 	programs *programs
 	actions  map[string]action
-	// validator holds what actions take and give against their schemas.
-	validator *schemas.Validator
+	language *pipeline.Language
 
 	// busy counts the slots in use; only the claimer raises it.
 	busy atomic.Int64
@@ -45,16 +45,17 @@ func New(cfg Config) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	language := pipeline.New(schemas.NewValidator(0))
 	e := &Executor{
-		cfg:       cfg,
-		log:       cfg.Log,
-		m:         m,
-		held:      newHeld(),
-		programs:  newPrograms(cfg.Store),
-		validator: schemas.NewValidator(0),
-		freed:     make(chan struct{}, 1),
-		renew:     make(chan struct{}, 1),
-		slept:     make(chan struct{}, 1),
+		cfg:      cfg,
+		log:      cfg.Log,
+		m:        m,
+		held:     newHeld(),
+		programs: newPrograms(cfg.Store, language),
+		language: language,
+		freed:    make(chan struct{}, 1),
+		renew:    make(chan struct{}, 1),
+		slept:    make(chan struct{}, 1),
 	}
 	e.rec = newRecorder(cfg.Store, cfg.Log, m, e.finish)
 	e.actions = e.builtIns()

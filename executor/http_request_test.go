@@ -44,7 +44,7 @@ func fits(t *testing.T, action string, out any) {
 		if def.Name != action {
 			continue
 		}
-		if err := pipeline.ValidateOutput(nil, def, out); err != nil {
+		if err := pipeline.New(nil).ValidateOutput(def, out); err != nil {
 			t.Errorf("output of %s: %v", action, err)
 		}
 		return

@@ -45,12 +45,12 @@ type step struct {
 	timeout time.Duration
 }
 
-func compile(spec *ordinaut.TaskSpec, version int) (*program, error) {
+func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int) (*program, error) {
 	location, err := time.LoadLocation(cmp.Or(spec.Schedule.Timezone, "UTC"))
 	if err != nil {
 		return nil, err
 	}
-	code, err := pipeline.Compile(spec.Pipeline)
+	code, err := language.Compile(spec.Pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -79,8 +79,9 @@ type programKey struct {
 
 // programs caches programs, the least recently used leaving first.
 type programs struct {
-	store  History
-	flight singleflight.Group
+	store    History
+	language *pipeline.Language
+	flight   singleflight.Group
 
 	mu    sync.Mutex // guards what follows
 	byKey map[programKey]*list.Element
@@ -92,8 +93,8 @@ type cached struct {
 	prog *program
 }
 
-func newPrograms(store History) *programs {
-	return &programs{store: store, byKey: make(map[programKey]*list.Element), order: list.New()}
+func newPrograms(store History, language *pipeline.Language) *programs {
+	return &programs{store: store, language: language, byKey: make(map[programKey]*list.Element), order: list.New()}
 }
 
 // get returns the program of the attempt's task and version. Attempts that miss it at once share one
@@ -114,7 +115,7 @@ func (p *programs) get(ctx context.Context, a *attempt) (*program, error) {
 		if err != nil {
 			return nil, err
 		}
-		prog, err := compile(spec, a.TaskVersion)
+		prog, err := compile(p.language, spec, a.TaskVersion)
 		if err != nil {
 			return nil, err
 		}

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/ordinaut/ordinaut"
-	"github.com/ordinaut/ordinaut/pipeline"
 	"github.com/ordinaut/ordinaut/scheduler"
 )
 
@@ -68,7 +67,7 @@ func (s *Server) checkPipeline(ctx context.Context, c *call, d *draft) error {
 	if err != nil {
 		return err
 	}
-	if err := pipeline.Check(s.validator, d.spec, known.lookup, known.names); err != nil {
+	if err := s.language.Check(d.spec, known.lookup, known.names); err != nil {
 		return err
 	}
 	servers, err := s.cfg.Store.ListServers(ctx, c.agent.NamespaceID)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/mcp/front"
+	"github.com/ordinaut/ordinaut/pipeline"
 	"github.com/ordinaut/ordinaut/schemas"
 	"github.com/ordinaut/ordinaut/store"
 )
@@ -40,11 +41,11 @@ type Config struct {
 
 // Server is the tools over one store. It keeps no state of its own, so any process answers any call.
 type Server struct {
-	cfg       Config
-	metrics   *metrics
-	mcp       *server.MCPServer
-	defined   []*definition
-	validator *schemas.Validator // of the schemas of tools and of actions
+	cfg      Config
+	metrics  *metrics
+	mcp      *server.MCPServer
+	defined  []*definition
+	language *pipeline.Language
 }
 
 // tool is a row of the list of tools.
@@ -93,7 +94,8 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mcp metrics: %w", err)
 	}
-	s := &Server{cfg: cfg, metrics: m, validator: schemas.NewValidator(0)}
+	validator := schemas.NewValidator(0) // of the schemas of tools and of actions
+	s := &Server{cfg: cfg, metrics: m, language: pipeline.New(validator)}
 	s.mcp = server.NewMCPServer("ordinaut", cfg.Version,
 		server.WithTitle("Ordinaut"),
 		server.WithInstructions(instructions),
@@ -110,7 +112,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	for _, t := range tools {
-		d, err := define(in, s.validator, t.name)
+		d, err := define(in, validator, t.name)
 		if err != nil {
 			return nil, err
 		}

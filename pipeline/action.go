@@ -25,21 +25,21 @@ func BuiltIns() []ordinaut.Action {
 
 // ValidateInput returns an invalid_argument [ordinaut.Error] that says what is wrong with input by the
 // input schema of a; its pointer starts at the input. An action without a schema takes anything.
-// A schema that cannot be used gives failed_precondition. v may be nil.
-func ValidateInput(v *schemas.Validator, a ordinaut.Action, input map[string]any) error {
-	return validate(v, a.InputSchema, orEmpty(input), "input of "+clip(a.Name, 200))
+// A schema that cannot be used gives failed_precondition.
+func (l *Language) ValidateInput(a ordinaut.Action, input map[string]any) error {
+	return l.validate(a.InputSchema, orEmpty(input), "input of "+clip(a.Name, 200))
 }
 
 // ValidateOutput is ValidateInput for what a gave back.
-func ValidateOutput(v *schemas.Validator, a ordinaut.Action, output any) error {
-	return validate(v, a.OutputSchema, output, "output of "+clip(a.Name, 200))
+func (l *Language) ValidateOutput(a ordinaut.Action, output any) error {
+	return l.validate(a.OutputSchema, output, "output of "+clip(a.Name, 200))
 }
 
-func validate(v *schemas.Validator, schema json.RawMessage, value any, what string) error {
+func (l *Language) validate(schema json.RawMessage, value any, what string) error {
 	if len(schema) == 0 || string(schema) == "null" {
 		return nil
 	}
-	problems, err := v.Validate(schema, value)
+	problems, err := l.validator.Validate(schema, value)
 	if err != nil {
 		return &ordinaut.Error{Code: ordinaut.CodeFailedPrecondition, Msg: fmt.Sprintf("the %s cannot be checked: %s", what, clip(err.Error(), 300))}
 	}

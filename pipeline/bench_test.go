@@ -18,16 +18,16 @@ func benchmarkSteps() []ordinaut.Step {
 }
 
 func BenchmarkCompile(b *testing.B) {
-	steps := benchmarkSteps()
+	steps, language := benchmarkSteps(), New(nil)
 	for b.Loop() {
-		if _, err := Compile(steps); err != nil {
+		if _, err := language.Compile(steps); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkRender(b *testing.B) {
-	p, err := Compile(benchmarkSteps())
+	p, err := New(nil).Compile(benchmarkSteps())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func BenchmarkRender(b *testing.B) {
 }
 
 func BenchmarkRenderPlain(b *testing.B) {
-	p, err := Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"url": "https://e.com"}}})
+	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"url": "https://e.com"}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func BenchmarkRenderPlain(b *testing.B) {
 }
 
 func BenchmarkIf(b *testing.B) {
-	p, err := Compile(benchmarkSteps())
+	p, err := New(nil).Compile(benchmarkSteps())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -70,13 +70,24 @@ func BenchmarkIf(b *testing.B) {
 
 func BenchmarkCheck(b *testing.B) {
 	lookup, names := catalogue()
-	v := schemas.NewValidator(0)
+	language := New(schemas.NewValidator(0))
 	spec := ordinaut.TaskSpec{Params: map[string]any{"city": "x"}, Pipeline: []ordinaut.Step{
 		{ID: "weather", Uses: "http.request", With: map[string]any{"url": "https://e.com"}}, {ID: "events", Uses: "http.request", With: map[string]any{"url": "https://e.com"}}, benchmarkSteps()[0],
 	}}
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := Check(v, spec, lookup, names); err != nil {
+		if err := language.Check(spec, lookup, names); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// The expression of data.transform comes with each run and is parsed each time.
+func BenchmarkSearch(b *testing.B) {
+	language := New(nil)
+	input := map[string]any{"items": []any{map[string]any{"price": 4.0}, map[string]any{"price": 2.0}}}
+	for b.Loop() {
+		if _, err := language.Search("items[?price > 3].price", input); err != nil {
 			b.Fatal(err)
 		}
 	}

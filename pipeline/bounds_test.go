@@ -73,7 +73,7 @@ func TestHostileExpressionsAreBounded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err := Search(source, map[string]any{"l": list})
+			_, err := New(nil).Search(source, map[string]any{"l": list})
 			runtime.ReadMemStats(&after)
 			if made := (after.TotalAlloc - before.TotalAlloc) >> 20; made > 200 {
 				t.Errorf("allocated %d MiB", made)
@@ -114,7 +114,7 @@ func TestDeepValuesAreNotHandedOut(t *testing.T) {
 	t.Parallel()
 	deep := strings.Repeat("[@]|", 100) + "@"
 	for _, source := range []string{deep, "to_string(" + deep + ")"} {
-		if _, err := Search(source, 1.0); err == nil || !strings.Contains(err.Error(), "nested deeper than 64 levels") {
+		if _, err := New(nil).Search(source, 1.0); err == nil || !strings.Contains(err.Error(), "nested deeper than 64 levels") {
 			t.Errorf("%.20s…: %v", source, err)
 		}
 	}
@@ -127,7 +127,7 @@ func TestBudgetIsSharedByAStep(t *testing.T) {
 	for i := range 100 {
 		with[fmt.Sprint("k", i)] = "x${params.text}"
 	}
-	p, err := Compile([]ordinaut.Step{{ID: "a", With: with}})
+	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: with}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestBudgetIsSharedByAStep(t *testing.T) {
 	for i := range 100 {
 		with[fmt.Sprint("k", i)] = "${length(params.list[?params.list[?@ > 5]]) || 0}"
 	}
-	if p, err = Compile([]ordinaut.Step{{ID: "a", With: with}}); err != nil {
+	if p, err = New(nil).Compile([]ordinaut.Step{{ID: "a", With: with}}); err != nil {
 		t.Fatal(err)
 	}
 	list := make([]any, 50_000)
@@ -156,7 +156,7 @@ func TestBudgetIsSharedByAStep(t *testing.T) {
 func TestExpressionsDoNotChangeTheirInput(t *testing.T) {
 	t.Parallel()
 	list := []any{map[string]any{"n": 2.0}, map[string]any{"n": 1.0}}
-	got, err := Search("[sort_by(@, &n), reverse(@), @[::-1], sort([`2`, `1`])]", list)
+	got, err := New(nil).Search("[sort_by(@, &n), reverse(@), @[::-1], sort([`2`, `1`])]", list)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -168,7 +168,7 @@ func TestExpressionsDoNotChangeTheirInput(t *testing.T) {
 // A fault in a long expression is told briefly and without what a terminal would obey.
 func TestMessagesAreBriefAndPlain(t *testing.T) {
 	t.Parallel()
-	_, err := Compile([]ordinaut.Step{{ID: "a", If: "'" + strings.Repeat("x", 3000) + "\x1b[31m' ''"}})
+	_, err := New(nil).Compile([]ordinaut.Step{{ID: "a", If: "'" + strings.Repeat("x", 3000) + "\x1b[31m' ''"}})
 	var public *ordinaut.Error
 	if !errors.As(err, &public) || len(public.Msg) > 300 || strings.ContainsAny(public.Msg, "\x1b\n") {
 		t.Errorf("got %q", err)

@@ -26,15 +26,15 @@ const (
 //
 // It returns an invalid_argument [ordinaut.Error] about the first fault, with its JSON pointer and,
 // where there is one, a corrected example. lookup finds an action by name, and names are those that
-// may be suggested. v keeps the compiled schemas and may be nil.
-func Check(v *schemas.Validator, spec ordinaut.TaskSpec, lookup func(name string) (ordinaut.Action, bool), names []string) error {
-	if err := checkForm(v, spec); err != nil {
+// may be suggested.
+func (l *Language) Check(spec ordinaut.TaskSpec, lookup func(name string) (ordinaut.Action, bool), names []string) error {
+	if err := l.checkForm(spec); err != nil {
 		return err
 	}
 	if err := checkNames(spec.Pipeline); err != nil {
 		return err
 	}
-	c := checker{validator: v, spec: spec, lookup: lookup, names: names, funcs: newLibrary(), saved: map[string]int{}}
+	c := checker{Language: l, spec: spec, lookup: lookup, names: names, saved: map[string]int{}}
 	for i := range spec.Pipeline {
 		c.saved[savedAs(spec.Pipeline[i])] = i
 	}
@@ -52,7 +52,7 @@ func Check(v *schemas.Validator, spec ordinaut.TaskSpec, lookup func(name string
 func savedAs(s ordinaut.Step) string { return cmp.Or(s.SaveAs, s.ID) }
 
 // checkForm holds the steps and the params against pipeline.json.
-func checkForm(v *schemas.Validator, spec ordinaut.TaskSpec) error {
+func (l *Language) checkForm(spec ordinaut.TaskSpec) error {
 	if n := len(spec.Pipeline); n == 0 || n > maxSteps {
 		return ordinaut.Invalid("/pipeline", "has %d steps, want 1 to %d", n, maxSteps)
 	}
@@ -67,7 +67,7 @@ func checkForm(v *schemas.Validator, spec ordinaut.TaskSpec) error {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return ordinaut.Invalid("/pipeline", "is nested too deep")
 	}
-	problems, err := v.Validate(schemas.Pipeline(), doc)
+	problems, err := l.validator.Validate(schemas.Pipeline(), doc)
 	if err != nil {
 		return ordinaut.Invalid("/pipeline", "%s", err)
 	}
@@ -99,12 +99,11 @@ func checkNames(steps []ordinaut.Step) error {
 }
 
 type checker struct {
-	validator *schemas.Validator
-	spec      ordinaut.TaskSpec
-	lookup    func(name string) (ordinaut.Action, bool)
-	names     []string
-	funcs     *library
-	saved     map[string]int // the step that saves under a name
+	*Language
+	spec   ordinaut.TaskSpec
+	lookup func(name string) (ordinaut.Action, bool)
+	names  []string
+	saved  map[string]int // the step that saves under a name
 }
 
 // step checks one step. The pointer of its error starts at the step.

@@ -41,7 +41,7 @@ func checkJSON(t testing.TB, v *schemas.Validator, source string) error {
 		t.Fatalf("%s: %v", source, err)
 	}
 	lookup, names := catalogue()
-	return Check(v, spec, lookup, names)
+	return New(v).Check(spec, lookup, names)
 }
 
 // A sound pipeline passes, whatever its templates may give.
@@ -171,7 +171,7 @@ func TestCheckNamesUnusableSchemas(t *testing.T) {
 	lookup := func(string) (ordinaut.Action, bool) {
 		return ordinaut.Action{Name: "evil.tool", InputSchema: json.RawMessage(`{"$ref":"http://169.254.169.254/"}`)}, true
 	}
-	err := Check(nil, ordinaut.TaskSpec{Pipeline: []ordinaut.Step{{ID: "a", Uses: "evil.tool"}}}, lookup, nil)
+	err := New(nil).Check(ordinaut.TaskSpec{Pipeline: []ordinaut.Step{{ID: "a", Uses: "evil.tool"}}}, lookup, nil)
 	if ordinaut.CodeOf(err) != ordinaut.CodeFailedPrecondition {
 		t.Errorf("got %v", err)
 	}
@@ -183,21 +183,21 @@ func TestValidateInputAndOutput(t *testing.T) {
 	v := schemas.NewValidator(0)
 	lookup, _ := catalogue()
 	a, _ := lookup("event.publish")
-	if err := ValidateInput(v, a, map[string]any{"topic": "a.b", "payload": nil}); err != nil {
+	if err := New(v).ValidateInput(a, map[string]any{"topic": "a.b", "payload": nil}); err != nil {
 		t.Error(err)
 	}
-	err := ValidateInput(v, a, map[string]any{"topic": 7.0})
+	err := New(v).ValidateInput(a, map[string]any{"topic": 7.0})
 	var public *ordinaut.Error
 	if !errors.As(err, &public) || public.Pointer != "/topic" || !strings.Contains(public.Msg, "the input of event.publish does not fit its schema: /topic: got number, want string") {
 		t.Errorf("got %v", err)
 	}
-	if err := ValidateOutput(v, a, map[string]any{"event_id": "event_1"}); err != nil {
+	if err := New(v).ValidateOutput(a, map[string]any{"event_id": "event_1"}); err != nil {
 		t.Error(err)
 	}
-	if err := ValidateOutput(v, a, nil); ordinaut.CodeOf(err) != ordinaut.CodeInvalidArgument {
+	if err := New(v).ValidateOutput(a, nil); ordinaut.CodeOf(err) != ordinaut.CodeInvalidArgument {
 		t.Errorf("got %v", err)
 	}
-	if err := ValidateOutput(v, ordinaut.Action{}, 1.0); err != nil {
+	if err := New(v).ValidateOutput(ordinaut.Action{}, 1.0); err != nil {
 		t.Error(err)
 	}
 }
@@ -221,7 +221,7 @@ func TestBuiltInsAreSound(t *testing.T) {
 			spec := ordinaut.TaskSpec{Pipeline: []ordinaut.Step{
 				{ID: "shop", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}, {ID: "a", Uses: a.Name, With: with},
 			}}
-			if err := Check(v, spec, lookup, all); err != nil {
+			if err := New(v).Check(spec, lookup, all); err != nil {
 				t.Errorf("%s: %v", a.Name, err)
 			}
 		}

@@ -87,7 +87,7 @@ func TestPageTellsWhatTemplatesGive(t *testing.T) {
 	t.Parallel()
 	text, scope := page(t)
 	for _, row := range table(t, text, "| template | gives |") {
-		p, err := Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": code(row[0])}}})
+		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": code(row[0])}}})
 		if err != nil {
 			t.Errorf("%s: %v", row[0], err)
 			continue
@@ -108,7 +108,7 @@ func TestPageTellsWhichConditionsHold(t *testing.T) {
 	t.Parallel()
 	text, scope := page(t)
 	for _, row := range table(t, text, "| condition | holds |") {
-		p, err := Compile([]ordinaut.Step{{ID: "a", Expect: code(row[0])}})
+		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", Expect: code(row[0])}})
 		if err != nil {
 			t.Errorf("%s: %v", row[0], err)
 			continue

@@ -17,10 +17,11 @@ func FuzzTemplate(f *testing.F) {
 		f.Add(seed)
 	}
 	scope := testScope(f)
+	language := New(nil)
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}, If: text, Expect: text}})
+		p, err := language.Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}, If: text, Expect: text}})
 		if err != nil {
-			if p, err = Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}}}); err != nil {
+			if p, err = language.Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}}}); err != nil {
 				return
 			}
 		}
@@ -47,18 +48,19 @@ func FuzzExpression(f *testing.F) {
 		f.Add(source[:min(len(source), 5000)])
 	}
 	lookup, names := catalogue()
+	language := New(nil)
 	f.Fuzz(func(t *testing.T, source string) {
 		input := map[string]any{
 			"a": []any{1.0, "x", nil, map[string]any{"n": 2.0}}, "l": []any{[]any{1.0}, []any{"a"}}, "n": json.Number("7"),
 			"now": "2030-03-01T09:00:00Z", "s": "text", "o": map[string]any{"b": true},
 		}
-		v, err := Search(source, input)
+		v, err := language.Search(source, input)
 		if err == nil {
 			if _, err := json.Marshal(v); err != nil {
 				t.Fatalf("gave what is no JSON: %v", err)
 			}
 		}
-		_ = Check(nil, ordinaut.TaskSpec{Pipeline: []ordinaut.Step{
+		_ = language.Check(ordinaut.TaskSpec{Pipeline: []ordinaut.Step{
 			{ID: "a", Uses: "data.transform", With: map[string]any{"input": "${" + source + "}", "expression": source}, If: source, Expect: source},
 		}}, lookup, names)
 	})

@@ -34,9 +34,9 @@ type node struct {
 }
 
 // Compile parses the expressions of steps. It returns an invalid_argument [ordinaut.Error] with the
-// JSON pointer of the first that is faulty. [Check] finds more.
-func Compile(steps []ordinaut.Step) (*Program, error) {
-	p := &Program{steps: make([]step, len(steps)), funcs: newLibrary()}
+// JSON pointer of the first that is faulty. [Language.Check] finds more.
+func (l *Language) Compile(steps []ordinaut.Step) (*Program, error) {
+	p := &Program{steps: make([]step, len(steps)), funcs: l.funcs}
 	for i, s := range steps {
 		compiled, err := compileStep(s, "/pipeline/"+strconv.Itoa(i))
 		if err != nil {
@@ -254,13 +254,13 @@ func (p *Program) condition(i int, key string, x *expression, r *renderer) (bool
 
 // Search evaluates the expression of data.transform over input alone; @ is the whole of it. It
 // returns an invalid_argument [ordinaut.Error] when the expression is faulty or its result too large.
-func Search(source string, input any) (any, error) {
+func (l *Language) Search(source string, input any) (any, error) {
 	x, err := parseExpression(source)
 	if err != nil {
 		return nil, ordinaut.Invalid("/expression", "%s", err)
 	}
 	left := newBudget()
-	e := evaluator{root: input, funcs: newLibrary(), zone: time.UTC, left: left}
+	e := evaluator{root: input, funcs: l.funcs, zone: time.UTC, left: left}
 	v, err := e.eval(&x.root, input)
 	if err == nil {
 		v, err = finish(v)

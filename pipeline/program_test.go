@@ -43,7 +43,7 @@ func testScope(t testing.TB) *Scope {
 
 func renderOne(t testing.TB, text any) (any, error) {
 	t.Helper()
-	p, err := Compile([]ordinaut.Step{{ID: "one", Uses: "x", With: map[string]any{"v": text}}})
+	p, err := New(nil).Compile([]ordinaut.Step{{ID: "one", Uses: "x", With: map[string]any{"v": text}}})
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func TestConditions(t *testing.T) {
 		"message_id != null": true, "output.message_id == 7": true, "missing": false, "list": false, "!list": true, "`0`": true, "0": true,
 		"''": false, "${message_id}": true, "steps == 'own'": true, "params.limit == 5": true, "output.output == 'inner'": true, "$.message_id": true,
 	} {
-		p, err := Compile([]ordinaut.Step{{ID: "a", Expect: expr}})
+		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", Expect: expr}})
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 			continue
@@ -209,7 +209,7 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	for expr, want := range map[string]bool{"": true, "steps.weather.body.temperature > 30": true, "steps.skipped.ok": false, "params.on": true, "not_null(params.none, false)": false} {
-		p, err := Compile([]ordinaut.Step{{ID: "a", If: expr}})
+		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", If: expr}})
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 			continue
@@ -218,7 +218,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("if %s is %v, %v; want %v", expr, got, err, want)
 		}
 	}
-	p, err := Compile([]ordinaut.Step{{ID: "a", Expect: "output == 'text'"}})
+	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", Expect: "output == 'text'"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,17 +230,17 @@ func TestConditions(t *testing.T) {
 // Search sees its input and nothing else.
 func TestSearch(t *testing.T) {
 	t.Parallel()
-	got, err := Search("[?price > 3].name", decode(t, `[{"name":"a","price":4}]`))
+	got, err := New(nil).Search("[?price > 3].name", decode(t, `[{"name":"a","price":4}]`))
 	if diff := cmp.Diff([]any{"a"}, got); diff != "" || err != nil {
 		t.Error(diff, err)
 	}
-	if got, err := Search("params", decode(t, `{}`)); got != nil || err != nil {
+	if got, err := New(nil).Search("params", decode(t, `{}`)); got != nil || err != nil {
 		t.Errorf("params is %v, %v", got, err)
 	}
-	if _, err := Search("a b", nil); ordinaut.CodeOf(err) != ordinaut.CodeInvalidArgument {
+	if _, err := New(nil).Search("a b", nil); ordinaut.CodeOf(err) != ordinaut.CodeInvalidArgument {
 		t.Errorf("a faulty expression gave %v", err)
 	}
-	if _, err := Search("@", math.Inf(1)); err == nil {
+	if _, err := New(nil).Search("@", math.Inf(1)); err == nil {
 		t.Error("infinity was given")
 	}
 }
