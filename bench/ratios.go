@@ -16,7 +16,8 @@ import (
 // figures finds what was measured by system and name.
 type figures map[[2]string]measure.Summary
 
-// ratio is one line of the last table. Value is nil when a part of it was not measured.
+// ratio is one line of the last table. Its value is not ok when a part of it was not measured; without a
+// target it is there to be known.
 type ratio struct {
 	what, target string
 	value        func(f figures) (value float64, reached, ok bool)
@@ -40,6 +41,8 @@ func targets() []ratio {
 			v := held.LastPerSecond / free.LastPerSecond
 			return v, v >= 0.6, ok && ok2
 		}},
+		{"River's CPU a run of a drain / ours", "", cpuOver("drain")},
+		{"River's CPU a run of a flow / ours", "", cpuOver("flow")},
 		{"log bytes a run, insert to end", "≤ 1400", func(f figures) (float64, bool, bool) {
 			s, ok := f[[2]string{"ordinaut", "flow"}]
 			return s.WALBytes, s.WALBytes <= 1400, ok
@@ -58,6 +61,17 @@ func atLeast(least float64, name, other, otherName string, figure func(measure.S
 		them, ok2 := f[[2]string{other, otherName}]
 		v := figure(us) / figure(them)
 		return v, v >= least, ok && ok2
+	}
+}
+
+// cpuOver divides River's CPU time a run by ours. It has no target, but hardly depends on who else uses
+// the machine.
+func cpuOver(name string) func(figures) (float64, bool, bool) {
+	cpu := func(s measure.Summary) float64 { return s.ClientMicros + s.ServerMicros }
+	return func(f figures) (float64, bool, bool) {
+		us, ok := f[[2]string{"ordinaut", name}]
+		them, ok2 := f[[2]string{"River", name}]
+		return cpu(them) / cpu(us), true, ok && ok2
 	}
 }
 
@@ -84,7 +98,10 @@ func writeRatios(w io.Writer, all []measure.Summary) error {
 			continue
 		}
 		verdict := "yes"
-		if !reached {
+		switch {
+		case r.target == "":
+			verdict = ""
+		case !reached:
 			verdict = "no"
 		}
 		fmt.Fprintf(t, "%s\t%.2f\t%s\t%s\n", r.what, value, r.target, verdict)

@@ -158,9 +158,11 @@ func (r *ring) add(name string, side side, runs int, run func(context.Context, i
 	}
 }
 
-// rounds warms up and measures, all bouts once a round, in an order that turns by one side each round,
-// so that no side always comes after the same other.
+// rounds warms up and measures, all bouts once a round. The sides take turns at one measurement before
+// the next one comes, and every other round goes backwards: a noisy minute hits all, and no side always
+// comes after the same other.
 func (r *ring) rounds(ctx context.Context) ([]measure.Result, error) {
+	slices.SortStableFunc(r.bouts, func(a, b bout) int { return order(a.name) - order(b.name) })
 	for _, b := range r.bouts {
 		if b.name == "pickup" || b.name == "held" {
 			continue // each warms up itself, or is long
@@ -172,8 +174,10 @@ func (r *ring) rounds(ctx context.Context) ([]measure.Result, error) {
 	}
 	var results []measure.Result
 	for round := range r.settings.rounds {
-		for i := range r.bouts {
-			b := r.bouts[(i+round*len(r.bouts)/max(1, r.settings.rounds))%len(r.bouts)]
+		if round > 0 {
+			slices.Reverse(r.bouts)
+		}
+		for _, b := range r.bouts {
 			stop, err := r.startProfile(b, round)
 			if err != nil {
 				return nil, err
