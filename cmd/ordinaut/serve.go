@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 )
 
 func newServe(cfg *config) *cobra.Command {
+	var leash bool
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve MCP over HTTP, decide what is due and run it",
@@ -27,7 +29,17 @@ With no database configured it runs a private Postgres in its data directory. Ev
 key. On a loopback address the first start makes one and writes it into a file of mode 0600 in the data
 directory; any other address is refused until ` + "`ordinaut agent bootstrap`" + ` has made one.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), cfg) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := context.WithCancel(cmd.Context())
+			defer stop()
+			if leash {
+				go func() {
+					_, _ = io.Copy(io.Discard, os.Stdin) // its end is what counts
+					stop()
+				}()
+			}
+			return serve(ctx, cfg)
+		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&cfg.Addr, "addr", cfg.Addr, "address to listen on (ORDINAUT_ADDR)")
@@ -37,12 +49,17 @@ directory; any other address is refused until ` + "`ordinaut agent bootstrap`" +
 	f.DurationVar(&cfg.LeaseTTL, "lease-ttl", cfg.LeaseTTL, "how long a run stays with a worker that stopped renewing; 0 is 30s (ORDINAUT_LEASE_TTL)")
 	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "requests a second that one caller may make, twice that at once; 0 is 20 (ORDINAUT_RATE)")
 	f.DurationVar(&cfg.Grace, "grace", cfg.Grace, "how long running steps get at a stop; 0 is 20s (ORDINAUT_GRACE)")
+	f.BoolVar(&leash, "leash", false, "stop when stdin ends, as it does with the process that holds its other end")
+	_ = f.MarkHidden("leash") // it exists
 	return cmd
 }
 
 func serve(ctx context.Context, cfg *config) error {
 	roles, err := cfg.roles()
 	if err != nil {
+		return err
+	}
+	if err := cfg.check(); err != nil {
 		return err
 	}
 	n, err := openNode(ctx, cfg, roles, os.Stderr)
@@ -147,7 +164,7 @@ func (n *node) newWeb(ctx context.Context, api bool) (*web, error) {
 	if w.listener, err = lc.Listen(ctx, "tcp", n.cfg.Addr); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w; another address can be given by --addr", n.cfg.Addr, err)
 	}
-	w.server = &http.Server{Handler: w.routes(), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	w.server = &http.Server{Handler: w.routes(), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	return w, nil
 }
 

@@ -54,6 +54,7 @@ type Config struct {
 	MaxConcurrent int           // calls at once and caller; default 100
 	MaxStreams    int           // open streams and caller; default 5
 	ProgressEvery time.Duration // least time between reports of one call; default 250 ms, negative none
+	ReadTimeout   time.Duration // for a message to arrive once its head has; default 30 s
 	KeepAlive     time.Duration // between comments on a quiet stream; default 15 s
 	SessionTTL    time.Duration // until an idle legacy session is forgotten; default 30 min
 	Grace         time.Duration // for calls in flight when a stdio connection ends; default 10 s
@@ -109,6 +110,7 @@ func New(cfg Config) (*Front, error) {
 	cfg.MaxConcurrent = cmp.Or(cfg.MaxConcurrent, 100)
 	cfg.MaxStreams = cmp.Or(cfg.MaxStreams, 5)
 	cfg.ProgressEvery = cmp.Or(cfg.ProgressEvery, 250*time.Millisecond)
+	cfg.ReadTimeout = cmp.Or(cfg.ReadTimeout, 30*time.Second)
 	cfg.KeepAlive = cmp.Or(cfg.KeepAlive, 15*time.Second)
 	cfg.SessionTTL = cmp.Or(cfg.SessionTTL, 30*time.Minute)
 	cfg.Grace = cmp.Or(cfg.Grace, 10*time.Second)
@@ -140,7 +142,7 @@ func refuseEveryone(context.Context, *http.Request) (context.Context, error) {
 }
 
 // Handler returns the handler of the MCP endpoint, to be mounted at /mcp. The server that it runs in
-// bounds how long a request's head and body may take to arrive.
+// bounds how long a request's head may take to arrive; its body is bounded here.
 func (f *Front) Handler() http.Handler { return http.HandlerFunc(f.serve) }
 
 // Shutdown refuses new messages, ends open streams with ordinary results and stdio connections as at

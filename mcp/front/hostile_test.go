@@ -2,9 +2,11 @@ package front_test
 
 import (
 	"bytes"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ordinaut/ordinaut/mcp/front"
 )
@@ -228,5 +230,51 @@ func TestMethods(t *testing.T) {
 	}
 	if r := fx.post(t, args("null"), nil); r.status != 200 {
 		t.Errorf("null arguments: %d %s", r.status, r.body)
+	}
+}
+
+// A body that never ends holds its caller's place, and a stranger's connection, for the time that a
+// message has, and not longer.
+func TestEndlessBodiesAreCutOff(t *testing.T) {
+	t.Parallel()
+	fx := newFixture(t, func(c *front.Config) { c.MaxConcurrent, c.ReadTimeout = 1, 50*time.Millisecond })
+	for name, tc := range map[string]struct {
+		caller string
+		want   int
+	}{
+		"known":    {"ann", http.StatusRequestTimeout},
+		"stranger": {"bad", http.StatusUnauthorized},
+	} {
+		body, stall := io.Pipe()
+		defer stall.Close()
+		go io.WriteString(stall, modernCall[:20])
+		if r := fx.do(t, http.MethodPost, body, map[string]string{"Authorization": "Bearer " + tc.caller}); r.status != tc.want {
+			t.Errorf("%s: got %d %s, want %d", name, r.status, r.body, tc.want)
+		}
+	}
+	if r := fx.post(t, modernCall, nil); r.status != http.StatusOK {
+		t.Errorf("the next call got %d %s, want 200", r.status, r.body)
+	}
+}
+
+// The time that a body has is over when it has arrived: a call may take longer.
+func TestCallsOutlastTheTimeToRead(t *testing.T) {
+	t.Parallel()
+	fx := newFixture(t, func(c *front.Config) { c.ReadTimeout = 50 * time.Millisecond })
+	answered := make(chan response, 1)
+	go func() {
+		answered <- fx.post(t, strings.Replace(modernCall, `"echo"`, `"slow"`, 1), map[string]string{"Mcp-Name": "slow"})
+	}()
+	<-fx.entered
+	timer := time.NewTimer(200 * time.Millisecond)
+	defer timer.Stop()
+	select {
+	case err := <-fx.gone:
+		t.Fatalf("the call was cancelled: %v", err)
+	case <-timer.C:
+	}
+	fx.release <- struct{}{}
+	if r := <-answered; r.status != http.StatusOK {
+		t.Errorf("got %d %s, want 200", r.status, r.body)
 	}
 }
