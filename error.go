@@ -16,7 +16,7 @@ const (
 	CodePermissionDenied   Code = "permission_denied"   // the credential lacks a scope
 	CodeNotFound           Code = "not_found"           // no such object in the caller's namespace
 	CodeConflict           Code = "conflict"            // the object's state or version forbids it
-	CodeResourceExhausted  Code = "resource_exhausted"  // a quota or rate limit; see RetryAfter in the message
+	CodeResourceExhausted  Code = "resource_exhausted"  // a quota or rate limit; the message says when to come back
 	CodeFailedPrecondition Code = "failed_precondition" // something must be set up first
 	CodeUnavailable        Code = "unavailable"         // a dependency is away; the same call may work later
 	CodeDeadlineExceeded   Code = "deadline_exceeded"   // a time limit passed
@@ -63,6 +63,6 @@ func CodeOf(err error) Code {
 	return CodeInternal
 }
 
-// ErrLeaseLost says that a write named an epoch that is no longer current: another attempt owns the
-// run, or the run has ended. The attempt must stop at once and write nothing more.
+// ErrLeaseLost says that an attempt's epoch is no longer current: another attempt owns the run, or the
+// run has ended. The attempt must stop at once and write nothing more.
 var ErrLeaseLost = errors.New("lease lost")

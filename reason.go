@@ -16,7 +16,6 @@ const (
 
 // Reasons of runs and steps that did not succeed.
 const (
-	ReasonStepFailed        Reason = "step_failed"        // a step failed; the step holds the particulars
 	ReasonStepTimedOut      Reason = "step_timed_out"     // a step passed its timeout_seconds
 	ReasonRunTimedOut       Reason = "run_timed_out"      // the run passed its timeout_seconds
 	ReasonExpectationFailed Reason = "expectation_failed" // a step's expect was not met by its output
@@ -39,7 +38,7 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonOverlap, ReasonCaughtUp, ReasonTooLate, ReasonSchedulerDown, ReasonPaused, ReasonDSTGapShifted,
-		ReasonStepFailed, ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
+		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,
 		ReasonConditionFalse, ReasonInternal,

@@ -8,7 +8,7 @@ import (
 // RunState is where a run stands. A run reaches exactly one terminal state, ever.
 type RunState string
 
-// States of runs. The last five are terminal.
+// States of runs. The last four are terminal.
 const (
 	RunQueued    RunState = "queued"
 	RunRunning   RunState = "running"
@@ -17,18 +17,17 @@ const (
 	RunFailed    RunState = "failed"
 	RunCanceled  RunState = "canceled"
 	RunTimedOut  RunState = "timed_out"
-	RunExpired   RunState = "expired"
 )
 
 // RunStates lists every [RunState].
 func RunStates() []RunState {
-	return []RunState{RunQueued, RunRunning, RunWaiting, RunSucceeded, RunFailed, RunCanceled, RunTimedOut, RunExpired}
+	return []RunState{RunQueued, RunRunning, RunWaiting, RunSucceeded, RunFailed, RunCanceled, RunTimedOut}
 }
 
 // Terminal reports whether a run in this state has ended.
 func (s RunState) Terminal() bool {
 	switch s {
-	case RunSucceeded, RunFailed, RunCanceled, RunTimedOut, RunExpired:
+	case RunSucceeded, RunFailed, RunCanceled, RunTimedOut:
 		return true
 	default:
 		return false
@@ -70,8 +69,8 @@ type Run struct {
 	Seq int64 `json:"seq" db:"seq"`
 }
 
-// Lease names one attempt of a run and fences its writes: a write that names an epoch which is no
-// longer current is refused with [ErrLeaseLost].
+// Lease names one attempt of a run and fences its writes: what names an epoch that is no longer current
+// is not written, and the writer is told that it lost the lease.
 type Lease struct {
 	NamespaceID NamespaceID `db:"namespace_id"`
 	RunID       RunID       `db:"run_id"`

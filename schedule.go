@@ -80,9 +80,6 @@ const (
 	FateCoalesced Fate = "coalesced" // another occurrence stood in for it
 )
 
-// Fates lists every [Fate].
-func Fates() []Fate { return []Fate{FateStarted, FateSkipped, FateMissed, FateCoalesced} }
-
 // Occurrence is one row of the ledger: a nominal time of a task's schedule and its fate, or, when
 // Count is above one, a stretch of them from NominalAt to LastAt that met the same fate.
 type Occurrence struct {

@@ -283,7 +283,7 @@ func (h *house) finish(t *testing.T, a ordinaut.Attempt, state ordinaut.RunState
 	outcome := ordinaut.Outcome{State: state, StartedAt: began, Output: json.RawMessage(output), Seq: a.Seq + 2}
 	if state != ordinaut.RunSucceeded {
 		step.State, step.Reason, step.Error, step.Output, step.OutputBytes = ordinaut.StepFailed, ordinaut.ReasonActionFailed, "it broke", nil, 0
-		outcome.Reason, outcome.Error, outcome.Output = ordinaut.ReasonStepFailed, "step say failed: it broke", nil
+		outcome.Reason, outcome.Error, outcome.Output = ordinaut.ReasonActionFailed, "step say failed: it broke", nil
 	}
 	h.record(t, ordinaut.Record{Lease: a.Lease, Steps: []ordinaut.StepResult{step}, Outcome: &outcome})
 }

@@ -113,7 +113,7 @@ func TestRunNowOutlivesItsWatch(t *testing.T) {
 	id := v.newTask(t, manual("Awaited"))
 	go func() { h.finish(t, h.claim(t), ordinaut.RunFailed, "") }()
 	r := v.runNow(t, object{"task_id": id, "wait_seconds": 20})
-	if r.failed || r.at(t, "run", "state") != "failed" || r.at(t, "run", "reason") != "step_failed" || r.at(t, "run", "steps", 0, "error") != "it broke" {
+	if r.failed || r.at(t, "run", "state") != "failed" || r.at(t, "run", "reason") != "action_failed" || r.at(t, "run", "steps", 0, "error") != "it broke" {
 		t.Errorf("answer: %s", r.raw)
 	}
 	var messages []string
@@ -239,7 +239,7 @@ func TestListRunsFilters(t *testing.T) {
 		t.Errorf("second page: %s", second.raw)
 	}
 	row := second.at(t, "runs", 0).(object)
-	if row["task_title"] != "One" || row["kind"] != "manual" || row["reason"] != "step_failed" || row["duration_ms"] == nil {
+	if row["task_title"] != "One" || row["kind"] != "manual" || row["reason"] != "action_failed" || row["duration_ms"] == nil {
 		t.Errorf("row: %v", row)
 	}
 }

@@ -126,7 +126,7 @@ func TestPublishMatchesHistory(t *testing.T) {
 		t.Fatalf("woke %d, error %v", n, err)
 	}
 	a = claimOne(t, s)
-	record(t, s, ordinaut.Record{Lease: a.Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunFailed, Reason: ordinaut.ReasonStepFailed, Error: "no", Seq: 9}})
+	record(t, s, ordinaut.Record{Lease: a.Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunFailed, Reason: ordinaut.ReasonActionFailed, Error: "no", Seq: 9}})
 	canceled := storetest.Run(t, s, task)
 	must(s.CancelRun(t.Context(), storetest.Call(t, s, "cancel_run"), canceled.ID))(t)
 	for _, id := range []ordinaut.RunID{run.ID, canceled.ID} {

@@ -20,7 +20,7 @@ func translate(err error) error {
 		return nil
 	}
 	var ours *ordinaut.Error
-	if errors.As(err, &ours) || errors.Is(err, context.Canceled) || errors.Is(err, ordinaut.ErrLeaseLost) {
+	if errors.As(err, &ours) || errors.Is(err, context.Canceled) {
 		return err
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {

@@ -220,7 +220,7 @@ func (d *demo) review(ctx context.Context) error {
 // judge fails the demo unless every run that has ended has succeeded and the tides were read in the end.
 func (d *demo) judge(ctx context.Context, runs []demoRun) error {
 	for _, r := range runs {
-		if slices.Contains([]string{"failed", "timed_out", "canceled", "expired"}, r.State) {
+		if slices.Contains([]string{"failed", "timed_out", "canceled"}, r.State) {
 			full, err := d.getRun(ctx, r.ID)
 			if err != nil {
 				return err
