@@ -56,14 +56,11 @@ func (f *Front) serve(w http.ResponseWriter, r *http.Request) {
 }
 
 // boundReading gives the body its time, before anybody is known: one that never ends would hold its
-// caller's place for ever. Without a body, or once it is read, what is read is the connection's end,
-// for which there is no time.
+// caller's place for ever. net/http lifts the bound when the body has arrived, so a call may take longer.
 func (x *exchange) boundReading() {
-	var at time.Time
 	if x.r.Body != http.NoBody {
-		at = time.Now().Add(x.cfg.ReadTimeout)
+		_ = x.reply.ctrl.SetReadDeadline(time.Now().Add(x.cfg.ReadTimeout)) // a connection without deadlines is bounded by its server
 	}
-	_ = x.reply.ctrl.SetReadDeadline(at) // a connection without deadlines is bounded by its server
 }
 
 // rescue answers for a panic of ours; those of handlers never come this far.

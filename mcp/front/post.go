@@ -57,7 +57,6 @@ func (x *exchange) read() (*message, *fault) {
 	case err != nil && !errors.Is(err, io.EOF):
 		return nil, &fault{code: codeParse, msg: "the message did not arrive whole"}
 	}
-	_ = x.reply.ctrl.SetReadDeadline(time.Time{})
 	return parse(body.Bytes(), x.cfg.MaxDepth, x.cfg.MaxTextBytes)
 }
 
