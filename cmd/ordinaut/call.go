@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -19,13 +21,19 @@ The result's structured content is printed as JSON; progress goes to stderr. The
 the tool answered with an error. The key is ORDINAUT_API_KEY, or the one that serve wrote.`,
 		Example: `  ordinaut call get_status
   ordinaut call preview_schedule '{"schedule": {"kind": "cron", "expr": "30 8 * * MON-FRI", "timezone": "Europe/Berlin"}}'`,
-		Args: cobra.RangeArgs(1, 2),
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) < 1 || len(args) > 2 {
+				return fmt.Errorf("want a tool's name and, if it takes any, its arguments as one JSON object; not %d arguments", len(args))
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			arguments := json.RawMessage("{}")
 			if len(args) == 2 {
 				arguments = json.RawMessage(args[1])
-				if !json.Valid(arguments) {
-					return fmt.Errorf("the arguments are not JSON: %s", args[1])
+				var object map[string]json.RawMessage
+				if err := json.Unmarshal(arguments, &object); err != nil || object == nil {
+					return fmt.Errorf("the arguments are not a JSON object: %s", args[1])
 				}
 			}
 			key, err := cfg.apiKey()
@@ -36,6 +44,9 @@ the tool answered with an error. The key is ORDINAUT_API_KEY, or the one that se
 				url = endpoint(cfg.Addr)
 			}
 			s, err := dial(cmd.Context(), url, key)
+			if errors.Is(err, syscall.ECONNREFUSED) {
+				return fmt.Errorf("nothing answers at %s: start `ordinaut serve`", url)
+			}
 			if err != nil {
 				return err
 			}

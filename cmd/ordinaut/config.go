@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -59,9 +61,61 @@ type config struct {
 func loadConfig() (config, error) {
 	var c config
 	if err := env.Parse(&c); err != nil {
-		return c, fmt.Errorf("read environment: %w", err)
+		return c, environmentError(err)
 	}
 	return c, nil
+}
+
+// environmentError names the variables that could not be read, where the library names Go's fields.
+func environmentError(err error) error {
+	var all env.AggregateError
+	if !errors.As(err, &all) {
+		return fmt.Errorf("read environment: %w", err)
+	}
+	named := make([]error, 0, len(all.Errors))
+	for _, err := range all.Errors {
+		var parse env.ParseError
+		if errors.As(err, &parse) {
+			if field, ok := reflect.TypeFor[config]().FieldByName(parse.Name); ok {
+				name := field.Tag.Get("env")
+				err = fmt.Errorf("%s is %q: want %s", name, os.Getenv(name), wanted(parse.Type))
+			}
+		}
+		named = append(named, err)
+	}
+	return errors.Join(named...)
+}
+
+// wanted says what a variable of type t looks like.
+func wanted(t reflect.Type) string {
+	switch {
+	case t == reflect.TypeFor[time.Duration]():
+		return "a duration such as 30s or 2m"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.Int:
+		return "a whole number"
+	default:
+		return "a number"
+	}
+}
+
+// minLeaseTTL leaves a renewal time for a round trip to the database.
+const minLeaseTTL = time.Second
+
+// check refuses numbers with which nothing would work. Zeros stand for the defaults.
+func (c *config) check() error {
+	switch {
+	case c.Slots < 0:
+		return fmt.Errorf("ORDINAUT_SLOTS (--slots) is %d: want at least 1", c.Slots)
+	case c.LeaseTTL != 0 && c.LeaseTTL < minLeaseTTL:
+		return fmt.Errorf("ORDINAUT_LEASE_TTL (--lease-ttl) is %s: want at least %s", c.LeaseTTL, minLeaseTTL)
+	case c.Grace < 0:
+		return fmt.Errorf("ORDINAUT_GRACE (--grace) is %s: want more than 0", c.Grace)
+	case c.Rate < 0:
+		return fmt.Errorf("ORDINAUT_RATE (--rate) is %g: want more than 0", c.Rate)
+	}
+	return nil
 }
 
 // persistentFlags adds the flags that every command knows.

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ordinaut/ordinaut"
 )
 
 // docs/configuration.md names every environment variable that there is, and no other.
@@ -79,5 +83,41 @@ func TestWrongConfigurationIsRefusedByName(t *testing.T) {
 	cfg := config{Roles: []string{"api", "boss"}}
 	if _, err := cfg.roles(); err == nil || !strings.Contains(err.Error(), `"boss"`) {
 		t.Errorf("role boss: %v", err)
+	}
+}
+
+// Variables and numbers that cannot be meant are refused by the names that people set.
+func TestWrongNumbersAreRefusedByName(t *testing.T) {
+	t.Setenv("ORDINAUT_SLOTS", "many")
+	t.Setenv("ORDINAUT_GRACE", "5")
+	_, err := loadConfig()
+	for _, want := range []string{`ORDINAUT_SLOTS is "many": want a whole number`, `ORDINAUT_GRACE is "5": want a duration`} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+	if err := (&config{}).check(); err != nil {
+		t.Errorf("the defaults: %v", err)
+	}
+	for name, c := range map[string]config{
+		"ORDINAUT_SLOTS":     {Slots: -1},
+		"ORDINAUT_LEASE_TTL": {LeaseTTL: time.Millisecond},
+		"ORDINAUT_GRACE":     {Grace: -time.Second},
+		"ORDINAUT_RATE":      {Rate: -1},
+	} {
+		if err := c.check(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// What all addresses of a database answered is one line, each answer once, and says where to look.
+func TestUnreachableDatabaseIsOneLine(t *testing.T) {
+	t.Parallel()
+	err := unreachable(&config{DatabaseURL: "postgres://a,b/x"}, &ordinaut.Error{
+		Code: ordinaut.CodeUnavailable, Msg: "the database does not answer", Err: errors.New("no way:\n\ta: refused\n\tb: lookup b\n\tlookup b\n\ta: refused"),
+	})
+	if want := "the database does not answer: no way: a: refused b: lookup b; check ORDINAUT_DATABASE_URL (--database-url)"; err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }

@@ -2,12 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/embedded"
 )
@@ -44,9 +48,25 @@ func openDatabase(ctx context.Context, cfg *config, w io.Writer) (*database, err
 	}
 	if db.pool, err = store.Open(ctx, dsn, 0); err != nil {
 		db.Close()
-		return nil, err
+		return nil, unreachable(cfg, err)
 	}
 	return db, nil
+}
+
+// unreachable puts what every address of a configured database answered into one line, each once.
+func unreachable(cfg *config, err error) error {
+	var e *ordinaut.Error
+	if cfg.DatabaseURL == "" || !errors.As(err, &e) || e.Code != ordinaut.CodeUnavailable || e.Err == nil {
+		return err
+	}
+	var said []string
+	for line := range strings.Lines(e.Err.Error()) {
+		line = strings.TrimSpace(line)
+		if !slices.ContainsFunc(said, func(before string) bool { return strings.Contains(before, line) }) {
+			said = append(said, line)
+		}
+	}
+	return fmt.Errorf("%s: %s; check ORDINAUT_DATABASE_URL (--database-url)", e.Msg, strings.Join(said, " "))
 }
 
 // Close lets go of the connections and, if this process owns the private Postgres, stops it.

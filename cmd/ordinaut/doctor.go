@@ -91,6 +91,9 @@ func (d *doctorRound) checkConfig() (string, error) {
 	if _, err := d.cfg.roles(); err != nil {
 		return "", err
 	}
+	if err := d.cfg.check(); err != nil {
+		return "", err
+	}
 	file, err := d.cfg.operatorFile()
 	if err != nil {
 		return "", err

@@ -63,6 +63,9 @@ func newRoot(cfg *config) *cobra.Command {
 		SilenceErrors: true,
 	}
 	cfg.persistentFlags(root.PersistentFlags())
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(
 		newServe(cfg), newStdio(cfg), newDemo(cfg), newCall(cfg), newAgent(cfg),
 		newMigrate(cfg), newDoctor(cfg), newBench(cfg), newVersion(), newExampleServer(),

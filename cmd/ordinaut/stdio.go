@@ -28,6 +28,9 @@ directory's Postgres, one of them owns it, another takes over when that one leav
 // serveStdio serves one client in this process. Everything the client sees comes through the
 // connection's front, so what stands behind it may move to another process.
 func serveStdio(ctx context.Context, cfg *config) error {
+	if err := cfg.check(); err != nil {
+		return err
+	}
 	all := map[role]bool{roleAPI: true, roleScheduler: true, roleWorker: true}
 	n, err := openNode(ctx, cfg, all, os.Stderr)
 	if err != nil {
