@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,12 +25,25 @@ Everything is real and private: a Postgres in a temporary directory, two process
 client, another MCP server, an HTTP endpoint. It takes under a minute and leaves nothing behind.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, cancel := context.WithTimeout(cmd.Context(), 3*time.Minute)
-			defer cancel()
+			ctx, stop := stopped(cmd.Context())
+			defer stop()
 			return runDemo(ctx, cfg, cmd.OutOrStdout())
 		},
 	}
 }
+
+// stopped ends its context by what otherwise would end the process before it can tidy up: the terminal
+// is closed, or nobody reads its output any more.
+func stopped(ctx context.Context) (context.Context, context.CancelFunc) {
+	signals := []os.Signal{syscall.SIGPIPE}
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup wants it
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signal.NotifyContext(ctx, signals...)
+}
+
+// demoLimit is the longest that the demo may take, a download of Postgres included.
+const demoLimit = 5 * time.Minute
 
 // anyPort is where a worker tells its health, which nobody asks for here.
 const anyPort = "127.0.0.1:0"
@@ -45,6 +60,9 @@ type demo struct {
 
 func runDemo(ctx context.Context, _ *config, w io.Writer) (err error) {
 	began := time.Now()
+	asked := ctx
+	ctx, cancel := context.WithTimeout(ctx, demoLimit)
+	defer cancel()
 	st, err := newStage(ctx)
 	if err != nil {
 		return err
@@ -54,6 +72,9 @@ func runDemo(ctx context.Context, _ *config, w io.Writer) (err error) {
 		d.endBar()
 		if d.mcp != nil {
 			d.mcp.Close()
+		}
+		if asked.Err() != nil {
+			err = fmt.Errorf("interrupted; processes ended, %s removed", st.dir)
 		}
 		err = errors.Join(err, st.Close())
 		if err == nil {
@@ -79,7 +100,7 @@ func (d *demo) raise(ctx context.Context) error {
 	if d.api, err = d.start("api,scheduler", d.addr); err != nil {
 		return err
 	}
-	if err := d.ready(ctx); err != nil {
+	if err := d.ready(ctx, func(line string) { d.line("%s", line) }); err != nil {
 		return err
 	}
 	d.line("Postgres initialised and serving after %s, in %s", d.took(began), d.dir)

@@ -123,12 +123,16 @@ func (st *stage) start(roles, addr string) (*process, error) {
 		return nil, err
 	}
 	defer log.Close()
-	cmd := exec.Command(st.self, "serve", "--roles", roles) //nolint:noctx // ended by Close, gently
+	cmd := exec.Command(st.self, "serve", "--roles", roles, "--leash") //nolint:noctx // ended by Close, gently
 	cmd.Env = append(cleanEnv(),
 		"ORDINAUT_DATA_DIR="+filepath.Join(st.dir, "data"), "ORDINAUT_CONFIG="+st.config(), "ORDINAUT_ADDR="+addr,
 		"ORDINAUT_LEASE_TTL=3s", "ORDINAUT_GRACE=2s", "ORDINAUT_LOG_FORMAT=json")
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = detached()
+	// Nobody writes there. It ends with this process, however that ends, and the server with it.
+	if _, err := cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start ordinaut serve --roles %s: %w", roles, err)
 	}
@@ -152,11 +156,16 @@ func cleanEnv() []string {
 	return clean
 }
 
-// ready waits until the server answers that it is, or a process has died.
-func (st *stage) ready(ctx context.Context) error {
+// ready waits until the server answers that it is, or a process has died. It tells of a download.
+func (st *stage) ready(ctx context.Context, tell func(line string)) error {
 	poll := time.NewTicker(50 * time.Millisecond)
 	defer poll.Stop()
+	told := false
 	for {
+		if line := st.fetching(); line != "" && !told {
+			told = true
+			tell(line)
+		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+st.addr+"/health/ready", nil)
 		if err != nil {
 			return err
@@ -192,6 +201,20 @@ func (st *stage) died() error {
 		}
 	}
 	return nil
+}
+
+// fetching returns the server's line that says that it fetches Postgres, or "" if there is none.
+func (st *stage) fetching() string {
+	text, err := os.ReadFile(st.logFile())
+	if err != nil {
+		return ""
+	}
+	_, line, found := strings.Cut(string(text), "ordinaut: fetching ")
+	line, _, complete := strings.Cut(line, "\n")
+	if !found || !complete {
+		return ""
+	}
+	return "fetching " + line
 }
 
 // logTail returns the last lines of the processes' log.
