@@ -65,6 +65,8 @@ type Stream struct {
 	topics  *topics
 	nudges  nudges
 	up      atomic.Bool
+	// missed tells that Redis did not answer, and that the log says so.
+	missed atomic.Bool
 	// warned is when complain last spoke, in Unix seconds.
 	warned atomic.Int64
 }
@@ -140,6 +142,7 @@ func (s *Stream) probe(ctx context.Context) {
 		s.lost(ctx, err)
 		return
 	}
+	s.missed.Store(false)
 	if s.up.Swap(true) {
 		return
 	}
@@ -154,7 +157,8 @@ func (s *Stream) lost(ctx context.Context, err error) {
 		return
 	}
 	s.metrics.up.Set(0)
-	if s.up.Swap(false) {
+	s.up.Store(false)
+	if !s.missed.Swap(true) {
 		s.cfg.Log.WarnContext(ctx, "redis did not answer, progress is read from postgres meanwhile", "err", err)
 	}
 }

@@ -2,6 +2,8 @@ package stream
 
 import (
 	"context"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -319,4 +321,23 @@ func BenchmarkWrite(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*50), "µs/run")
+}
+
+// Law: a Redis that never answered is told of once, as one is that went away.
+func TestAwayFromTheStartIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	s, err := New(Config{
+		Client:  redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1}),
+		History: newTruth().history, Log: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s.probe(t.Context())
+	}
+	if n := strings.Count(log.String(), "redis did not answer"); n != 1 || s.Up() {
+		t.Errorf("told %d times, up %v:\n%s", n, s.Up(), &log)
+	}
 }
