@@ -74,8 +74,7 @@ func environmentError(err error) error {
 	}
 	named := make([]error, 0, len(all.Errors))
 	for _, err := range all.Errors {
-		var parse env.ParseError
-		if errors.As(err, &parse) {
+		if parse, ok := errors.AsType[env.ParseError](err); ok {
 			if field, ok := reflect.TypeFor[config]().FieldByName(parse.Name); ok {
 				name := field.Tag.Get("env")
 				err = fmt.Errorf("%s is %q: want %s", name, os.Getenv(name), wanted(parse.Type))
