@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/schemas"
 )
 
 // maxExactInteger is the greatest integer that every reader of JSON keeps exactly.
@@ -45,7 +46,7 @@ func canonical(v any, pointer string) (any, error) {
 	switch v := v.(type) {
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) { // sorted, so that of two faults the same one is told
-			c, err := canonical(v[key], pointer+"/"+escapePointer(key))
+			c, err := canonical(v[key], pointer+schemas.Pointer(key))
 			if err != nil {
 				return nil, err
 			}
@@ -105,5 +106,3 @@ func decode[In any](args map[string]any) (In, error) {
 	dec.DisallowUnknownFields()
 	return in, dec.Decode(&in)
 }
-
-func escapePointer(key string) string { return strings.NewReplacer("~", "~0", "/", "~1").Replace(key) }

@@ -38,9 +38,6 @@ func listRunsQuery(ns ordinaut.NamespaceID, f RunFilter) (string, pgx.StrictName
 	if !f.TaskID.IsZero() {
 		add("r.task_id = @task_id", "task_id", [16]byte(f.TaskID))
 	}
-	if f.Kind != "" {
-		add("r.kind = @kind", "kind", string(f.Kind))
-	}
 	from, order := "run r", "r.id"
 	switch {
 	case len(live) > 0 && len(ended) == 0:

@@ -90,9 +90,7 @@ func actionArgs(actions []ordinaut.Action) ([]any, error) {
 
 // ListServers returns the downstream servers as last seen, by name.
 func (s *Store) ListServers(ctx context.Context, ns ordinaut.NamespaceID) ([]Server, error) {
-	const servers = `SELECT id, name, transport, state, error, seen_at,
-    (SELECT count(*) FROM action a WHERE a.namespace_id = s.namespace_id AND a.server_id = s.id) AS actions
-FROM server s WHERE namespace_id = $1 ORDER BY name`
+	const servers = `SELECT name, transport, state, error, seen_at FROM server WHERE namespace_id = $1 ORDER BY name`
 	return list[Server](ctx, s, servers, [16]byte(ns))
 }
 

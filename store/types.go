@@ -21,7 +21,6 @@ type TaskFilter struct {
 type RunFilter struct {
 	TaskID ordinaut.TaskID
 	States []ordinaut.RunState
-	Kind   ordinaut.RunKind
 	// Since and Until bound when the run was made: since ≤ made < until.
 	Since, Until time.Time
 	// After is the last id of the page before.
@@ -51,16 +50,13 @@ type Status struct {
 
 // Server is a downstream server as last seen.
 type Server struct {
-	ID        ordinaut.ServerID `db:"id"`
-	Name      string            `db:"name"`
-	Transport string            `db:"transport"`
+	Name      string `db:"name"`
+	Transport string `db:"transport"`
 	// State is ready or unavailable.
 	State string `db:"state"`
 	// Error says why it is unavailable.
 	Error  string    `db:"error"`
 	SeenAt time.Time `db:"seen_at"`
-	// Actions counts the actions it offers.
-	Actions int `db:"actions"`
 }
 
 // NewRun is a run for [Store.InsertRuns] to queue.

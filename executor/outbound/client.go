@@ -20,9 +20,6 @@ type Config struct {
 	Policy Policy
 	// DialTimeout bounds resolving and connecting to one address. Default 10 s.
 	DialTimeout time.Duration
-	// HeaderTimeout bounds the wait for an answer's header once the request is sent. Zero leaves it
-	// to the request's context.
-	HeaderTimeout time.Duration
 	// Resolver is asked for names. Default [net.DefaultResolver].
 	Resolver Resolver
 	// Dial opens a socket; control must be called with its address before it connects. Default a
@@ -60,7 +57,6 @@ func New(cfg Config) *http.Client {
 			MaxIdleConns:           200,
 			MaxIdleConnsPerHost:    16,
 			IdleConnTimeout:        60 * time.Second,
-			ResponseHeaderTimeout:  cfg.HeaderTimeout,
 			MaxResponseHeaderBytes: 64 << 10,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -43,14 +43,6 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// Transport returns how the call that ctx belongs to arrived, "http" or "stdio", or "" outside a call.
-func Transport(ctx context.Context) string {
-	if c, ok := ctx.Value(callKey{}).(*call); ok {
-		return c.transport
-	}
-	return ""
-}
-
 // inflight is the set of running calls that one client may cancel.
 type inflight struct {
 	mu    sync.Mutex

@@ -3,6 +3,7 @@ package front
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -142,9 +143,13 @@ func (f *Front) conclude(ctx context.Context, c *call, resp mcp.JSONRPCMessage) 
 }
 
 // refuseArgument answers a tool call whose arguments hold text that no tool may receive. The model
-// reads tool results and not protocol errors, so it is a result.
+// reads tool results and not protocol errors, so it is a result, in the form of a tool's own errors.
 func (f *Front) refuseArgument(c *call, bad *badArgument) answer {
-	result := f.cfg.ArgumentError(&ordinaut.Error{Code: ordinaut.CodeInvalidArgument, Pointer: bad.pointer, Msg: bad.msg})
+	code := ordinaut.CodeInvalidArgument
+	result := mcp.NewToolResultStructured(
+		map[string]any{"code": code, "message": bad.msg, "pointer": bad.pointer, "request_id": c.requestID},
+		fmt.Sprintf("%s at %s: %s. (%s)", code, bad.pointer, bad.msg, c.requestID))
+	result.IsError = true
 	if c.era == eraModern {
 		result.ResultType = mcp.ResultTypeComplete
 	}
@@ -153,14 +158,6 @@ func (f *Front) refuseArgument(c *call, bad *badArgument) answer {
 		return answer{fault: internalFault(c.msg.id, c.requestID), outcome: outcomeInternal}
 	}
 	return answer{body: body, outcome: outcomeClientError}
-}
-
-// argumentError is the default of [Config.ArgumentError].
-func argumentError(e *ordinaut.Error) *mcp.CallToolResult {
-	result := mcp.NewToolResultStructured(map[string]any{"code": e.Code, "message": e.Msg, "pointer": e.Pointer},
-		string(e.Code)+": "+e.Pointer+": "+e.Msg)
-	result.IsError = true
-	return result
 }
 
 // observe logs and counts the end of a message.

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
@@ -30,9 +29,6 @@ type Config struct {
 	// Key names the caller in the context that Authenticate returned. Limits count by it and sessions
 	// are bound to it, so it must differ for different callers. Required with Authenticate.
 	Key func(context.Context) string
-	// ArgumentError makes the tool result for arguments that hold text no tool may receive. Default: the
-	// error's code, message and pointer, as structured content and as text.
-	ArgumentError func(*ordinaut.Error) *mcp.CallToolResult
 	// Logger gets one line per call and the details of internal errors. Default: none are written.
 	Logger *slog.Logger
 	// Metrics gets the ordinaut_mcp_ metrics. Nil registers none.
@@ -94,9 +90,6 @@ func New(cfg Config) (*Front, error) {
 	if cfg.Authenticate == nil {
 		cfg.Authenticate = refuseEveryone
 		cfg.Key = func(context.Context) string { return "" }
-	}
-	if cfg.ArgumentError == nil {
-		cfg.ArgumentError = argumentError
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)

@@ -116,7 +116,7 @@ func TestArgumentTextIsToolError(t *testing.T) {
 		"long":           `{"a":{"text":["ok","` + strings.Repeat("a", 64<<10+1) + `"]}}`,
 	} {
 		r := fx.post(t, args(raw), nil)
-		if r.status != http.StatusOK || !strings.Contains(r.body, `"isError":true`) || !strings.Contains(r.body, `"pointer":"/a/text/1"`) ||
+		if r.status != http.StatusOK || !strings.Contains(r.body, `"isError":true`) || !strings.Contains(r.body, `"pointer":"/a/text/1"`) || !strings.Contains(r.body, `"request_id":"req_`) ||
 			!strings.Contains(r.body, `"resultType":"complete"`) || !strings.Contains(r.body, "invalid_argument") {
 			t.Errorf("%s: %d %.300s", name, r.status, r.body)
 		}

@@ -23,13 +23,6 @@ func Progress(ctx context.Context, progress, total float64, message string) {
 	}
 }
 
-// WantsProgress reports whether the client asked for reports on the call that ctx belongs to, so that a
-// handler can save the work of making them.
-func WantsProgress(ctx context.Context) bool {
-	c, ok := ctx.Value(callKey{}).(*call)
-	return ok && c.progress != nil
-}
-
 // reporter sends the progress of one call, in order and not too often.
 type reporter struct {
 	out   sink

@@ -88,22 +88,6 @@ func (c *Cluster) DSN() string { return c.dsn }
 // Dir returns the data directory, absolute and free of links.
 func (c *Cluster) Dir() string { return c.cfg.Dir }
 
-// Binaries returns what this process starts the server with, and the zero value if it only joined.
-// It waits for a start in progress.
-func (c *Cluster) Binaries() Binaries {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.binaries
-}
-
-// Owner reports whether this process owns the server at the moment. It waits for a start in
-// progress.
-func (c *Cluster) Owner() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.server != nil
-}
-
 // ownOrJoin returns when the server accepts sessions, started by this process or by another.
 func (c *Cluster) ownOrJoin(ctx context.Context) error {
 	late := time.NewTimer(joinTimeout)

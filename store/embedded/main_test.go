@@ -233,3 +233,19 @@ func (l *lockedBuffer) String() string {
 	defer l.mu.Unlock()
 	return l.b.String()
 }
+
+// Binaries returns what this process starts the server with, and the zero value if it only joined.
+// It waits for a start in progress.
+func (c *Cluster) Binaries() Binaries {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.binaries
+}
+
+// Owner reports whether this process owns the server at the moment. It waits for a start in
+// progress.
+func (c *Cluster) Owner() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.server != nil
+}

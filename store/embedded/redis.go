@@ -23,7 +23,7 @@ func NewRedis() (*Redis, error) {
 	server.ClockTTL(true)
 	r := &Redis{server: server}
 	// The first connection starts it; an error belongs here rather than to a client.
-	conn, err := r.Dial(context.Background(), "", "")
+	conn, err := r.dial()
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,9 @@ func NewRedis() (*Redis, error) {
 
 // Dial connects to the server, whatever network and address say. It fits redis.Options.Dialer.
 // After Close it fails with [net.ErrClosed].
-func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) {
+func (r *Redis) Dial(context.Context, string, string) (net.Conn, error) { return r.dial() }
+
+func (r *Redis) dial() (net.Conn, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {

@@ -89,7 +89,7 @@ func (s *SharedRedis) serve(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("listen for the private redis: %w", err), s.lock.Unlock())
 	}
-	if s.server, err = NewRedis(); err != nil { //nolint:contextcheck // the server outlives the call that starts it
+	if s.server, err = NewRedis(); err != nil {
 		return errors.Join(err, listener.Close(), s.lock.Unlock())
 	}
 	s.listener = listener
