@@ -18,7 +18,6 @@ import (
 )
 
 const (
-	defaultNamespace = "default"
 	// keyLife is how long a key made by Bootstrap is valid.
 	keyLife = 90 * 24 * time.Hour
 	// keyCacheFor is how long a key that was found valid is not looked up again; a revocation takes
@@ -84,6 +83,13 @@ func keyIDOf(key string) (string, bool) {
 }
 
 const anyLiveKey = `SELECT EXISTS (SELECT FROM api_key WHERE revoked_at IS NULL AND expires_at > clock_timestamp())`
+
+// HasKey reports whether any valid API key exists: whether anybody could authenticate.
+func (s *Store) HasKey(ctx context.Context) (bool, error) {
+	var live bool
+	err := s.pool.QueryRow(ctx, anyLiveKey).Scan(&live)
+	return live, translate(err)
+}
 
 // Bootstrap makes the first agent of the namespace "default", with all scopes, and its key, which is
 // valid for 90 days, shown here once and kept nowhere. While any valid key exists it refuses with
@@ -173,13 +179,6 @@ ON CONFLICT (namespace_id, name) DO NOTHING`
 		return agent, err
 	}
 	return queryOne[ordinaut.Agent](ctx, tx, agentByName, defaultNamespace, name)
-}
-
-// ensureNamespace makes the namespace "default" if need be.
-func ensureNamespace(ctx context.Context, tx pgx.Tx) error {
-	const insert = `INSERT INTO namespace (id, name) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING`
-	_, err := tx.Exec(ctx, insert, ordinaut.NewNamespaceID(), defaultNamespace)
-	return err
 }
 
 // agentByKey finds valid keys by their public part. Served by api_key_lookup_idx.

@@ -93,6 +93,24 @@ func schemaVersion(ctx context.Context, conn *pgx.Conn) (int, error) {
 	return latest, nil
 }
 
+// SchemaVersion returns the version of the database's schema, 0 for an empty database, and the one
+// that this binary brings.
+func SchemaVersion(ctx context.Context, pool *pgxpool.Pool) (have, want int, err error) {
+	all, err := loadMigrations()
+	if err != nil {
+		return 0, 0, err
+	}
+	err = pool.AcquireFunc(ctx, func(held *pgxpool.Conn) error {
+		var migrated bool
+		if err := held.QueryRow(ctx, `SELECT to_regclass('schema_migration') IS NOT NULL`).Scan(&migrated); err != nil || !migrated {
+			return err
+		}
+		have, err = schemaVersion(ctx, held.Conn())
+		return err
+	})
+	return have, len(all), translate(err)
+}
+
 // loadMigrations reads the embedded files in order and checks that their numbers are 1..n.
 func loadMigrations() ([]migration, error) {
 	entries, err := migrations.Files.ReadDir(".")

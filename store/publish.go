@@ -2,59 +2,10 @@ package store
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
 )
-
-// nameCache holds the names of namespaces, which never change.
-type nameCache struct {
-	mu    sync.RWMutex // guards names
-	names map[ordinaut.NamespaceID]string
-}
-
-func (c *nameCache) get(ns ordinaut.NamespaceID) (string, bool) {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	name, ok := c.names[ns]
-	return name, ok
-}
-
-// NamespaceName returns the name that leads the keys of the streams.
-func (s *Store) NamespaceName(ctx context.Context, ns ordinaut.NamespaceID) (string, error) {
-	if name, ok := s.names.get(ns); ok {
-		return name, nil
-	}
-	var name string
-	err := s.pool.QueryRow(ctx, `SELECT name FROM namespace WHERE id = $1`, [16]byte(ns)).Scan(&name)
-	if err != nil {
-		return "", translate(missing(err, "namespace", ns))
-	}
-	s.names.mu.Lock()
-	defer s.names.mu.Unlock()
-	if s.names.names == nil {
-		s.names.names = map[ordinaut.NamespaceID]string{}
-	}
-	s.names.names[ns] = name
-	return name, nil
-}
-
-// NamespaceByName returns the id of the namespace that streams call by name. It returns a not_found
-// [ordinaut.Error] for an unknown one.
-func (s *Store) NamespaceByName(ctx context.Context, name string) (ordinaut.NamespaceID, error) {
-	s.names.mu.RLock()
-	for id, known := range s.names.names {
-		if known == name {
-			s.names.mu.RUnlock()
-			return id, nil
-		}
-	}
-	s.names.mu.RUnlock()
-	var id ordinaut.NamespaceID
-	err := s.pool.QueryRow(ctx, `SELECT id FROM namespace WHERE name = $1`, name).Scan(&id)
-	return id, translate(err)
-}
 
 // news is a progress entry on its way to the streams.
 type news struct {
