@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -35,7 +36,27 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 func unavailable(server string, err error) *Error {
-	return &Error{Reason: ordinaut.ReasonServerUnavailable, Msg: fmt.Sprintf("the server %q could not be reached", server), Err: err}
+	return &Error{Reason: ordinaut.ReasonServerUnavailable, Msg: fmt.Sprintf("the server %q could not be reached", server), Err: withoutURL(err)}
+}
+
+// hiddenURLError is an error whose text had a URL in it.
+type hiddenURLError struct {
+	text string
+	err  error
+}
+
+func (e *hiddenURLError) Error() string { return e.text }
+func (e *hiddenURLError) Unwrap() error { return e.err }
+
+// withoutURL returns err without the URL that an HTTP client's error repeats: agents read it, and what
+// stands in a server's URL may be its credential.
+func withoutURL(err error) error {
+	request, ok := errors.AsType[*url.Error](err)
+	if !ok {
+		return err
+	}
+	text := strings.ReplaceAll(err.Error(), request.Error(), request.Err.Error())
+	return &hiddenURLError{strings.ReplaceAll(text, request.URL, "its url"), err}
 }
 
 // busyError is an HTTP answer that asks to come later.
@@ -63,8 +84,8 @@ func translate(ctx context.Context, name string, err error) (e error, broken boo
 		server, _, _ := strings.Cut(name, ".")
 		return unavailable(server, rpc.Err), true
 	case errors.Is(err, mcp.ErrInvalidParams):
-		return &Error{Reason: ordinaut.ReasonInputInvalid, Msg: fmt.Sprintf("%s refused its input: %s", name, err)}, false
+		return &Error{Reason: ordinaut.ReasonInputInvalid, Msg: fmt.Sprintf("%s refused its input: %s", name, withoutURL(err))}, false
 	default:
-		return &Error{Reason: ordinaut.ReasonActionFailed, Msg: fmt.Sprintf("%s failed: %s", name, err)}, false
+		return &Error{Reason: ordinaut.ReasonActionFailed, Msg: fmt.Sprintf("%s failed: %s", name, withoutURL(err))}, false
 	}
 }

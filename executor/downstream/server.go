@@ -116,6 +116,7 @@ func (s *server) connect(ctx context.Context) (*conn, error) {
 		}
 	}
 	if err != nil {
+		err = withoutURL(err)
 		s.settle(nil, err)
 		s.save(ctx, nil, err)
 		return nil, err

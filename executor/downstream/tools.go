@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,30 @@ func (l *listing) see(req transport.JSONRPCRequest, resp *transport.JSONRPCRespo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.raw = resp.Result
+	resp.Result = readable(resp.Result)
+}
+
+// readable returns a page of tools without those that the client can't parse: it would give up the
+// whole list for one of them.
+func readable(page json.RawMessage) json.RawMessage {
+	var members map[string]json.RawMessage
+	var tools []json.RawMessage
+	if json.Unmarshal(page, &members) != nil || json.Unmarshal(members["tools"], &tools) != nil {
+		return page // the client says what is wrong with it
+	}
+	kept := slices.DeleteFunc(slices.Clone(tools), func(def json.RawMessage) bool { return json.Unmarshal(def, new(mcp.Tool)) != nil })
+	if len(kept) == len(tools) {
+		return page
+	}
+	var err error
+	if members["tools"], err = json.Marshal(kept); err != nil {
+		return page
+	}
+	out, err := json.Marshal(members)
+	if err != nil {
+		return page
+	}
+	return out
 }
 
 func (l *listing) last() json.RawMessage {
