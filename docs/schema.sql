@@ -9,7 +9,7 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('ordinaut.ensure_history'));
     FOR weeks IN -1..4 LOOP
-        PERFORM ensure_partition('run', true, 'WITH (fillfactor = 70)', at + weeks * interval '7 days');
+        PERFORM ensure_partition('run', true, 'WITH (fillfactor = 45)', at + weeks * interval '7 days');
         PERFORM ensure_partition('step', true, 'WITH (fillfactor = 90)', at + weeks * interval '7 days');
         PERFORM ensure_partition('progress', true, '', at + weeks * interval '7 days');
         PERFORM ensure_partition('event', true, '', at + weeks * interval '7 days');
@@ -240,7 +240,7 @@ CREATE TABLE run (
     seq bigint NOT NULL DEFAULT 1,
     CONSTRAINT run_pkey PRIMARY KEY (namespace_id, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX run_task_idx ON ONLY public.run USING btree (namespace_id, task_id, id);
+CREATE INDEX run_task_idx ON ONLY public.run USING btree (task_id, id);
 
 CREATE TABLE schema_migration (
     version integer NOT NULL,

@@ -2,6 +2,9 @@
 -- ahead leave room for clocks that are wrong and for a scheduler that is off. Rows of other weeks (a
 -- clock gone mad) go to a default partition and are not lost.
 
+-- Pages of run are filled to 45 %, measured: a batch of ends fills whole pages, and at 70 % two thirds of
+-- them found no room on their own page and had to touch the indexes.
+
 CREATE FUNCTION ensure_history(at timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -9,7 +12,7 @@ DECLARE
 BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('ordinaut.ensure_history'));
     FOR weeks IN -1..4 LOOP
-        PERFORM ensure_partition('run', true, 'WITH (fillfactor = 70)', at + weeks * interval '7 days');
+        PERFORM ensure_partition('run', true, 'WITH (fillfactor = 45)', at + weeks * interval '7 days');
         PERFORM ensure_partition('step', true, 'WITH (fillfactor = 90)', at + weeks * interval '7 days');
         PERFORM ensure_partition('progress', true, '', at + weeks * interval '7 days');
         PERFORM ensure_partition('event', true, '', at + weeks * interval '7 days');

@@ -33,6 +33,8 @@ func TestListRuns(t *testing.T) {
 	succeeded, failed := made(a, ordinaut.RunSucceeded), made(b, ordinaut.RunFailed)
 	waiting, running := made(a, ordinaut.RunWaiting), made(b, ordinaut.RunRunning)
 	oldQueued := made(a, ordinaut.RunQueued)
+	for !ordinaut.NewRunID().Time().After(oldQueued.Time()) { // since and until tell milliseconds apart
+	}
 	newQueued := storetest.Run(t, s, b).ID
 
 	for name, c := range map[string]struct {

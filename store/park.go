@@ -6,22 +6,25 @@ import (
 	"github.com/ordinaut/ordinaut"
 )
 
-// parkRuns gives runs whose lease is current back: to the queue, or to sleep. One that was canceled in
+// parkRuns gives runs whose lease is current back, under the lock of [fenceLeases]: to the queue, or to sleep. One that was canceled in
 // the meantime ends as canceled instead.
 //
 //	$1 namespaces, $2 runs, $3 epochs, $4 states, $5 messages, $6 seqs, $7 first starts or NULL
 //	$8 how long to sleep, $9 whether a retry of the task is spent
 //
 // Served by lease_pkey and run_pkey.
-const parkRuns = `WITH gone AS (
-    DELETE FROM lease l
-    USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], $8::interval[], $9::boolean[])
-        AS p (namespace_id, run_id, epoch, state, message, seq, started_at, delay, failed)
-    WHERE l.namespace_id = p.namespace_id AND l.run_id = p.run_id AND l.epoch = p.epoch
-    RETURNING l.namespace_id, l.run_id, l.task_id, l.epoch, l.claimed_at, coalesce(p.started_at, l.started_at) AS started_at,
+const parkRuns = `WITH gone AS MATERIALIZED (
+    SELECT p.namespace_id, p.run_id, l.place, l.task_id, l.epoch, l.claimed_at, coalesce(p.started_at, l.started_at) AS started_at,
         l.priority, l.crashes, l.exclusive, l.failures + p.failed::int AS failures, p.delay, p.message,
         CASE WHEN p.seq > 0 THEN p.seq ELSE l.seq + 1 END AS seq,
         CASE WHEN l.canceled THEN 'canceled' ELSE p.state END AS state, clock_timestamp() AS at
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], $8::interval[], $9::boolean[])
+        AS p (namespace_id, run_id, epoch, state, message, seq, started_at, delay, failed)
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place, * FROM lease WHERE namespace_id = p.namespace_id AND run_id = p.run_id AND epoch = p.epoch OFFSET 0
+    ) AS l
+), freed AS (
+    DELETE FROM lease WHERE ctid = ANY (ARRAY(SELECT place FROM gone))
 ), queued AS (
     INSERT INTO queue (namespace_id, run_id, task_id, rank_at, started_at, seq, epoch, priority, failures, crashes, exclusive)
     SELECT namespace_id, run_id, task_id, at + (priority - 5) * interval '10 seconds', started_at, seq, epoch, priority,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,17 +16,18 @@ import (
 //
 //	$1 namespace, $2 ids of the runs, $3 their tasks, $4 params of all, or NULL
 //
-// rank_at grows by a microsecond from one to the next, so that those of one call start in its order.
-// Deleted tasks give no row; the lock keeps one that is being deleted from leaving a run behind. Served
-// by the primary key of task.
-const insertRuns = `WITH wanted AS (
+// rank_at grows by a microsecond from one to the next, so that those of one call start in its order. Each
+// task is locked once, so that none which is being deleted is left with a run; one that is deleted by
+// the time the lock is had is not counted in the answer's third column. Served by the primary key of task.
+const insertRuns = `WITH locked AS MATERIALIZED (
+    SELECT FROM task WHERE namespace_id = $1 AND id = ANY ($3) AND state <> 'deleted' FOR KEY SHARE
+), wanted AS MATERIALIZED (
     SELECT r.id, r.ord, t.id AS task_id, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at
-    FROM unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS r (id, task_id, ord)
+    FROM (SELECT count(*) AS tasks, clock_timestamp() AS at FROM locked OFFSET 0) AS clock
+    CROSS JOIN unnest($2::uuid[], $3::uuid[]) WITH ORDINALITY AS r (id, task_id, ord)
     CROSS JOIN LATERAL (
-        SELECT id, version, priority, overlap FROM task
-        WHERE namespace_id = $1 AND id = r.task_id AND state <> 'deleted' FOR KEY SHARE
+        SELECT id, version, priority, overlap FROM task WHERE namespace_id = $1 AND id = r.task_id AND state <> 'deleted' OFFSET 0
     ) AS t
-    CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
 ), made AS (
     INSERT INTO run (namespace_id, id, task_id, task_version, kind, due_at, queued_at, params)
     SELECT $1, id, task_id, version, 'manual', at, at, $4 FROM wanted
@@ -34,7 +36,7 @@ const insertRuns = `WITH wanted AS (
     SELECT $1, id, task_id, at + (priority - 5) * interval '10 seconds' + ord * interval '1 microsecond', priority, exclusive
     FROM wanted
 )
-SELECT $1::uuid AS namespace_id, id, task_id, at AS queued_at FROM wanted`
+SELECT count(*), min(at), (SELECT count(*) FROM locked) FROM wanted`
 
 // CreateRun queues a run of the task by hand, whatever its schedule, state and overlap policy say, and
 // returns it. params override the task's, key by key.
@@ -99,21 +101,36 @@ func insertManualRuns(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, r
 	for i, r := range runs {
 		ids[i], tasks[i] = r.ID, r.TaskID
 	}
-	made, err := query[madeRun](ctx, tx, insertRuns, [16]byte(ns), ids, tasks, params)
-	if err != nil {
+	distinct := make(map[[16]byte]bool)
+	for _, id := range tasks {
+		distinct[id] = true
+	}
+	var count, locked int
+	var at *time.Time
+	if err := tx.QueryRow(ctx, insertRuns, [16]byte(ns), ids, tasks, params).Scan(&count, &at, &locked); err != nil {
 		return nil, err
 	}
-	if len(made) == len(runs) {
-		return made, nil
+	if count < len(runs) || locked < len(distinct) {
+		return nil, missingTask(ctx, tx, ns, runs)
 	}
-	found := make(map[ordinaut.TaskID]bool, len(made))
-	for _, m := range made {
-		found[m.TaskID] = true
-	}
-	for _, r := range runs {
-		if !found[r.TaskID] {
-			return nil, missing(pgx.ErrNoRows, "task", r.TaskID)
-		}
+	made := make([]madeRun, len(runs))
+	for i, r := range runs {
+		made[i] = madeRun{ns, r.ID, r.TaskID, *at}
 	}
 	return made, nil
+}
+
+// missingTask returns the not_found error of the first run whose task is not there.
+func missingTask(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, runs []NewRun) error {
+	for _, r := range runs {
+		var found bool
+		const query = `SELECT EXISTS (SELECT FROM task WHERE namespace_id = $1 AND id = $2 AND state <> 'deleted')`
+		if err := tx.QueryRow(ctx, query, [16]byte(ns), [16]byte(r.TaskID)).Scan(&found); err != nil {
+			return err
+		}
+		if !found {
+			return missing(pgx.ErrNoRows, "task", r.TaskID)
+		}
+	}
+	return missing(pgx.ErrNoRows, "task", runs[0].TaskID)
 }

@@ -13,11 +13,15 @@ import (
 )
 
 // fenceLeases locks the leases that are current: $1 namespaces, $2 runs, $3 epochs, sorted by run so
-// that no two statements lock them in opposite order. Served by lease_pkey.
+// that no two statements lock them in opposite order. It goes first in the transaction: a lease that is
+// being renewed or canceled is waited for, and what follows sees it as it then is. The lateral join
+// makes lease the inner side whatever the planner believes of its size. Served by lease_pkey.
 const fenceLeases = `SELECT l.run_id, l.task_id
 FROM unnest($1::uuid[], $2::uuid[], $3::int[]) AS held (namespace_id, run_id, epoch)
-JOIN lease l ON l.namespace_id = held.namespace_id AND l.run_id = held.run_id AND l.epoch = held.epoch
-FOR UPDATE OF l`
+CROSS JOIN LATERAL (
+    SELECT run_id, task_id FROM lease
+    WHERE namespace_id = held.namespace_id AND run_id = held.run_id AND epoch = held.epoch FOR UPDATE
+) AS l`
 
 // insertSteps writes results of steps under leases that the transaction holds locked. Only a waiting
 // result is ever replaced.
@@ -59,25 +63,31 @@ CROSS JOIN LATERAL (
 ) AS held
 ON CONFLICT DO NOTHING`
 
-// endRuns ends runs whose lease is current: the lease goes, the run's row is written for the second and
-// last time (a HOT update). An outcome without a seq of its own takes the one after the lease's.
+// endRuns ends runs whose lease is current, under the lock of [fenceLeases]: the lease goes, by its place,
+// and the run's row is written for the second and last time (a HOT update). An outcome without a seq of
+// its own takes the one after the lease's.
 //
 //	$1 namespaces, $2 runs, $3 epochs, $4 states, $5 reasons, $6 errors, $7 outputs, $8 seqs, $9 first starts or NULL
 //	$10, $11 the least and the greatest of $2, so that only the partitions between them are opened
 //
+// The bounds are put on the leases' side: on r they would let the planner walk all runs between them.
 // Served by lease_pkey and run_pkey.
-const endRuns = `WITH gone AS (
-    DELETE FROM lease l
-    USING unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::bigint[], $9::timestamptz[])
+const endRuns = `WITH ended AS MATERIALIZED (
+    SELECT e.namespace_id, e.run_id, e.epoch, e.state, e.reason, e.error, e.output, l.place, l.task_id, l.claimed_at,
+        coalesce(e.started_at, l.started_at) AS started_at, CASE WHEN e.seq > 0 THEN e.seq ELSE l.seq + 1 END AS seq
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::bigint[], $9::timestamptz[])
         AS e (namespace_id, run_id, epoch, state, reason, error, output, seq, started_at)
-    WHERE l.namespace_id = e.namespace_id AND l.run_id = e.run_id AND l.epoch = e.epoch
-    RETURNING l.namespace_id, l.run_id, l.task_id, l.epoch, l.claimed_at, coalesce(e.started_at, l.started_at) AS started_at,
-        e.state, e.reason, e.error, e.output, CASE WHEN e.seq > 0 THEN e.seq ELSE l.seq + 1 END AS seq
+    CROSS JOIN LATERAL (
+        SELECT ctid AS place, task_id, claimed_at, started_at, seq FROM lease
+        WHERE namespace_id = e.namespace_id AND run_id = e.run_id AND epoch = e.epoch OFFSET 0
+    ) AS l
+), gone AS (
+    DELETE FROM lease WHERE ctid = ANY (ARRAY(SELECT place FROM ended))
 )
-UPDATE run r SET state = g.state, reason = g.reason, error = g.error, output = g.output, attempt = g.epoch,
-    claimed_at = g.claimed_at, started_at = g.started_at, finished_at = clock_timestamp(), seq = g.seq
-FROM gone g
-WHERE r.namespace_id = g.namespace_id AND r.id = g.run_id AND r.task_id = g.task_id AND r.id >= $10 AND r.id <= $11
+UPDATE run r SET state = e.state, reason = e.reason, error = e.error, output = e.output, attempt = e.epoch,
+    claimed_at = e.claimed_at, started_at = e.started_at, finished_at = clock_timestamp(), seq = e.seq
+FROM ended e
+WHERE r.namespace_id = e.namespace_id AND r.id = e.run_id AND r.task_id = e.task_id AND e.run_id BETWEEN $10 AND $11
 RETURNING r.id, r.task_id, r.seq, r.finished_at`
 
 // Record writes what attempts did, in one transaction. A record whose lease is not current is dropped
@@ -135,12 +145,10 @@ func newRecordBatch(recs []ordinaut.Record) (*recordBatch, error) {
 	order := sortedByRun(recs)
 	for _, i := range order {
 		r := &recs[i]
-		if len(r.Steps)+len(r.Progress)+len(r.Events) > 0 || r.Outcome == nil {
-			b.fence.add(r.Lease)
-			b.steps.add(r)
-			b.progress.add(r)
-			b.events.add(r)
-		}
+		b.fence.add(r.Lease)
+		b.steps.add(r)
+		b.progress.add(r)
+		b.events.add(r)
 		switch o := r.Outcome; {
 		case o == nil:
 		case o.State.Terminal():
@@ -167,9 +175,7 @@ func sortedByRun(recs []ordinaut.Record) []int {
 // send sends all statements in one round trip, which makes them one transaction.
 func (b *recordBatch) send(ctx context.Context, s *Store) error {
 	var batch pgx.Batch
-	if c := &b.fence; len(c.runs) > 0 {
-		batch.Queue(fenceLeases, c.namespaces, c.runs, c.epochs).Query(b.readFence)
-	}
+	batch.Queue(fenceLeases, b.fence.namespaces, b.fence.runs, b.fence.epochs).Query(b.readFence)
 	if c := &b.steps; len(c.runs) > 0 {
 		batch.Queue(insertSteps, c.args()...)
 	}

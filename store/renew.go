@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"time"
@@ -11,14 +10,12 @@ import (
 	"github.com/ordinaut/ordinaut"
 )
 
-// renewLeases extends leases: $1 worker, $2 their length from now, $3 namespaces, $4 runs, $5 epochs,
-// sorted by run so that no two statements lock them in opposite order. until is not indexed, so this
-// is a HOT update.
+// renewLeases extends leases of a worker: $1 worker, $2 their length from now, $3 namespaces, each once,
+// $4 runs. Naming the keys as lists and not as a table to join lets the planner choose no order of
+// joining. until is not indexed, so this is a HOT update. Served by lease_pkey.
 const renewLeases = `UPDATE lease SET until = clock_timestamp() + $2
-FROM unnest($3::uuid[], $4::uuid[], $5::int[]) AS held (namespace_id, run_id, epoch)
-WHERE lease.namespace_id = held.namespace_id AND lease.run_id = held.run_id AND lease.epoch = held.epoch
-    AND lease.worker = $1
-RETURNING lease.run_id, lease.canceled`
+WHERE namespace_id = ANY ($3) AND run_id = ANY ($4) AND worker = $1
+RETURNING run_id, epoch, canceled`
 
 // RenewLeases extends the leases that worker still holds to ttl from now, in one statement. Those it
 // holds no longer are returned as lost: their attempts must stop at once. canceled are among the
@@ -29,21 +26,17 @@ func (s *Store) RenewLeases(ctx context.Context, worker string, ttl time.Duratio
 	}
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	sorted := slices.Clone(held)
-	slices.SortFunc(sorted, func(a, b ordinaut.Lease) int { return bytes.Compare(a.RunID[:], b.RunID[:]) })
-	namespaces, runs, epochs := make([][16]byte, len(sorted)), make([][16]byte, len(sorted)), make([]int32, len(sorted))
-	for i, l := range sorted {
-		namespaces[i], runs[i], epochs[i] = l.NamespaceID, l.RunID, int32(l.Epoch)
-	}
-	rows, err := s.pool.Query(ctx, renewLeases, worker, ttl, namespaces, runs, epochs)
+	namespaces, runs := keysOf(held)
+	rows, err := s.pool.Query(ctx, renewLeases, worker, ttl, namespaces, runs)
 	if err != nil {
 		return nil, nil, translate(err)
 	}
-	renewed := make(map[ordinaut.RunID]bool, len(held))
+	renewed := make(map[ordinaut.RunID]int, len(held))
 	var id [16]byte
+	var epoch int
 	var stop bool
-	_, err = pgx.ForEachRow(rows, []any{&id, &stop}, func() error {
-		renewed[id] = true
+	_, err = pgx.ForEachRow(rows, []any{&id, &epoch, &stop}, func() error {
+		renewed[id] = epoch
 		if stop {
 			canceled = append(canceled, id)
 		}
@@ -53,9 +46,22 @@ func (s *Store) RenewLeases(ctx context.Context, worker string, ttl time.Duratio
 		return nil, nil, translate(err)
 	}
 	for _, l := range held {
-		if !renewed[l.RunID] {
+		// A later attempt of the run may be the same worker's; this one is lost all the same.
+		if renewed[l.RunID] != l.Epoch {
 			lost = append(lost, l.RunID)
 		}
 	}
 	return lost, canceled, nil
+}
+
+// keysOf returns the namespaces of leases, each once, and their runs.
+func keysOf(held []ordinaut.Lease) (namespaces, runs [][16]byte) {
+	runs = make([][16]byte, len(held))
+	for i, l := range held {
+		runs[i] = l.RunID
+		if !slices.Contains(namespaces, [16]byte(l.NamespaceID)) {
+			namespaces = append(namespaces, l.NamespaceID)
+		}
+	}
+	return namespaces, runs
 }
