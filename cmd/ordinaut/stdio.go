@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"os/user"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -31,6 +33,9 @@ func serveStdio(ctx context.Context, cfg *config) error {
 	if err := cfg.check(); err != nil {
 		return err
 	}
+	// A client that dies takes our stdout and stderr with it. Unless SIGPIPE is taken, the next word to
+	// either would end this process in the middle of its runs.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	all := map[role]bool{roleAPI: true, roleScheduler: true, roleWorker: true}
 	n, err := openNode(ctx, cfg, all, os.Stderr)
 	if err != nil {
