@@ -328,7 +328,7 @@ func TestAwayFromTheStartIsToldOnce(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
 	s, err := New(Config{
-		Client:  redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1}),
+		Client:  closing(t, redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})),
 		History: newTruth().history, Log: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
