@@ -38,17 +38,28 @@ func runTool(ctx context.Context, t tool) (string, error) {
 	return string(out), nil
 }
 
-// environment is ours without what would redirect PostgreSQL or translate its messages.
+// environment is of ours what programs of PostgreSQL need to run at all. The rest may hold secrets, and
+// what runs under another account shows its environment to it.
 func environment() []string {
 	var env []string
 	for _, kv := range os.Environ() {
-		name, _, _ := strings.Cut(kv, "=")
-		if strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "LC_") || name == "LANG" || name == "LANGUAGE" || name == "TZ" {
-			continue
+		if name, _, _ := strings.Cut(kv, "="); inherited(name) {
+			env = append(env, kv)
 		}
-		env = append(env, kv)
 	}
 	return append(env, "LC_ALL=C")
+}
+
+// inherited reports whether the variable says where programs, libraries and temporary files are, or is
+// one of those without which nothing starts on Windows.
+func inherited(name string) bool {
+	switch strings.ToUpper(name) {
+	case "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "TMP", "TEMP",
+		"SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT", "PROGRAMDATA", "APPDATA", "LOCALAPPDATA", "USERPROFILE":
+		return true
+	default:
+		return strings.HasPrefix(name, "LD_") || strings.HasPrefix(name, "DYLD_")
+	}
 }
 
 // maxLines is how much of a program's output an error message may quote.
