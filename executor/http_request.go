@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -229,8 +230,24 @@ func unreached(ctx context.Context, req *http.Request, err error) error {
 	if refused, ok := errors.AsType[*outbound.DeniedError](err); ok {
 		return failf(ordinaut.ReasonPermissionDenied, "%s", refused)
 	}
+	if name, ok := errors.AsType[*net.DNSError](err); ok {
+		return failf(ordinaut.ReasonServerUnavailable, "%s could not be reached: %s", req.URL.Host, unresolved(name))
+	}
 	if inner, ok := errors.AsType[*url.Error](err); ok {
 		err = inner.Err
 	}
 	return failf(ordinaut.ReasonServerUnavailable, "%s could not be reached: %s", req.URL.Host, err)
+}
+
+// unresolved says why a name has no address. The error's own words name the server that was asked,
+// which is an address inside the operator's network.
+func unresolved(err *net.DNSError) string {
+	switch {
+	case err.IsNotFound:
+		return "the name has no address"
+	case err.IsTimeout:
+		return "the name servers did not answer in time"
+	default:
+		return "the name could not be looked up"
+	}
 }

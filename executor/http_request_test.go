@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -223,6 +225,28 @@ func TestUnreachableTargets(t *testing.T) {
 		var f *failure
 		if !errors.As(err, &f) || f.reason != tc.want || strings.Contains(f.msg, "hush") {
 			t.Errorf("%s: got %v, want %s without the secret", tc.url, err, tc.want)
+		}
+	}
+}
+
+type deafResolver struct{ err net.DNSError }
+
+func (r deafResolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) { return nil, &r.err }
+
+// A name that leads nowhere is told without the server that was asked for it.
+func TestNameServersAreNotTold(t *testing.T) {
+	t.Parallel()
+	for _, flags := range []net.DNSError{{IsNotFound: true}, {IsTimeout: true}, {}} {
+		flags.Err, flags.Name, flags.Server = "read udp 10.9.9.9:53: broken", "shop.example", "10.9.9.9:53"
+		client := outbound.New(outbound.Config{Resolver: deafResolver{flags}})
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://shop.example/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Do(req) //nolint:bodyclose // there is none
+		told := unreached(t.Context(), req, err).Error()
+		if !strings.Contains(told, "shop.example could not be reached") || strings.Contains(told, "10.9.9.9") {
+			t.Errorf("got %q, want the name and not the server", told)
 		}
 	}
 }
