@@ -231,7 +231,9 @@ func TestUnreachableTargets(t *testing.T) {
 
 type deafResolver struct{ err net.DNSError }
 
-func (r deafResolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) { return nil, &r.err }
+func (r deafResolver) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
+	return nil, &r.err
+}
 
 // A name that leads nowhere is told without the server that was asked for it.
 func TestNameServersAreNotTold(t *testing.T) {
