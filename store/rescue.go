@@ -4,28 +4,35 @@ import (
 	"context"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/ordinaut/ordinaut"
 )
 
 // maxCrashes is how many workers may die under a run before it ends as failed(worker_crashed).
 const maxCrashes = 3
 
-// rescueRuns takes up to $1 leases that were not renewed in time away. $2 is [maxCrashes]. A canceled
-// run ends, a poison run ends, any other goes back to the queue, with its run.requeued entry. The count
-// of progress is taken from what the lost attempt managed to write. Leases are few, so they are read
-// through. The row lock and the DELETE make a completion that races this one find no lease, or this
-// find none.
+// lockExpired locks up to $1 leases that were not renewed in time, save those that are being written
+// under. Leases are few, so they are read through.
+const lockExpired = `SELECT namespace_id, run_id FROM lease WHERE until < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED`
+
+// rescueRuns takes leases away that [lockExpired] has locked: $1 namespaces, $2 runs; $3 is [maxCrashes]. A
+// canceled run ends, a poison run ends, any other goes back to the queue, with its run.requeued entry.
+// The count of progress goes on from what the lost attempt wrote: all of it, since nothing can be added
+// under the lock. Served by the primary keys.
 const rescueRuns = `WITH expired AS (
     DELETE FROM lease WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM lease WHERE until < clock_timestamp()
-        LIMIT $1 FOR UPDATE SKIP LOCKED))
+        SELECT l.place FROM unnest($1::uuid[], $2::uuid[]) AS held (namespace_id, run_id)
+        CROSS JOIN LATERAL (
+            SELECT ctid AS place FROM lease WHERE namespace_id = held.namespace_id AND run_id = held.run_id OFFSET 0
+        ) AS l))
     RETURNING *
 ), counted AS (
     SELECT e.*, clock.at,
         1 + greatest(e.seq,
             (SELECT max(p.seq) FROM progress p WHERE p.namespace_id = e.namespace_id AND p.run_id = e.run_id),
             (SELECT max(s.seq) FROM step s WHERE s.namespace_id = e.namespace_id AND s.run_id = e.run_id)) AS next_seq,
-        CASE WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $2 THEN 'failed' ELSE 'queued' END AS fate
+        CASE WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN 'failed' ELSE 'queued' END AS fate
     FROM expired e CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
 ), ended AS (
     UPDATE run r SET state = c.fate, finished_at = c.at, attempt = c.epoch, claimed_at = c.claimed_at,
@@ -46,24 +53,43 @@ const rescueRuns = `WITH expired AS (
 )
 SELECT namespace_id, run_id, task_id, fate, next_seq, at, worker FROM counted`
 
+// expiredLease names a lease that was not renewed in time.
+type expiredLease struct {
+	NamespaceID ordinaut.NamespaceID `db:"namespace_id"`
+	RunID       ordinaut.RunID       `db:"run_id"`
+}
+
+// rescued is what became of the run of an [expiredLease].
+type rescued struct {
+	expiredLease
+	TaskID ordinaut.TaskID   `db:"task_id"`
+	Fate   ordinaut.RunState `db:"fate"`
+	Seq    int64             `db:"next_seq"`
+	At     time.Time         `db:"at"`
+	Worker string            `db:"worker"`
+}
+
 // RescueRuns takes back up to limit runs whose lease ran out and returns how many. Each is queued
 // again; one that was canceled ends as that; one under which three workers have died ends as
 // failed(worker_crashed). The lost attempt's epoch is no longer current, so it can write nothing more.
 func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	type rescued struct {
-		NamespaceID ordinaut.NamespaceID `db:"namespace_id"`
-		RunID       ordinaut.RunID       `db:"run_id"`
-		TaskID      ordinaut.TaskID      `db:"task_id"`
-		Fate        ordinaut.RunState    `db:"fate"`
-		Seq         int64                `db:"next_seq"`
-		At          time.Time            `db:"at"`
-		Worker      string               `db:"worker"`
-	}
-	all, err := query[rescued](ctx, s.pool, rescueRuns, limit, maxCrashes)
+	var all []rescued
+	err = s.tx(ctx, func(tx pgx.Tx) error {
+		expired, err := query[expiredLease](ctx, tx, lockExpired, limit)
+		if err != nil || len(expired) == 0 {
+			return err
+		}
+		namespaces, runs := make([][16]byte, len(expired)), make([][16]byte, len(expired))
+		for i, l := range expired {
+			namespaces[i], runs[i] = l.NamespaceID, l.RunID
+		}
+		all, err = query[rescued](ctx, tx, rescueRuns, namespaces, runs, maxCrashes)
+		return err
+	})
 	if err != nil {
-		return 0, translate(err)
+		return 0, err
 	}
 	told := make([]news, 0, len(all))
 	requeued := false
