@@ -34,7 +34,7 @@ func TestListRuns(t *testing.T) {
 	waiting, running := made(a, ordinaut.RunWaiting), made(b, ordinaut.RunRunning)
 	oldQueued := made(a, ordinaut.RunQueued)
 	for !ordinaut.NewRunID().Time().After(oldQueued.Time()) { // since and until tell milliseconds apart
-		time.Sleep(time.Millisecond)
+		<-time.After(time.Millisecond)
 	}
 	newQueued := storetest.Run(t, s, b).ID
 
