@@ -55,7 +55,8 @@ func (s *Server) failure(d *definition, c *call, err error) *mcp.CallToolResult 
 	var public *ordinaut.Error
 	switch {
 	case errors.As(err, &public) && f.Code != ordinaut.CodeInternal:
-		f.Message, f.Pointer = public.Msg, tidy(public.Pointer, maxPointerChars)
+		// A message may quote a name or an expression of the caller's.
+		f.Message, f.Pointer = printable(public.Msg), tidy(public.Pointer, maxPointerChars)
 		f.Example = exampleValue(public.Example)
 	case f.Code == ordinaut.CodeDeadlineExceeded:
 		f.Message = "the call was cancelled or took too long"

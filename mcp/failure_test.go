@@ -196,6 +196,25 @@ func TestHostileKeysAreNotEchoed(t *testing.T) {
 	}
 }
 
+// What a message quotes of a pipeline can't steer a terminal or turn the text around.
+func TestHostilePipelinesAreNotEchoed(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	const hostile = "\u202e\u2066\x1b[2J\r\nX"
+	for name, step := range map[string]object{
+		"expression": {"id": "a", "uses": "data.transform", "with": object{"input": 1, "expression": hostile}},
+		"header":     {"id": "a", "uses": "http.request", "with": object{"url": "http://example.com/", "headers": object{hostile: "1"}}},
+		"action":     {"id": "a", "uses": hostile},
+		"template":   {"id": "a", "uses": "event.publish", "with": object{"topic": "t", "payload": "${" + hostile + "}"}},
+	} {
+		r := v.call(t, "create_task", object{"title": "t", "schedule": object{"kind": "manual"}, "pipeline": []object{step}})
+		if !r.failed || strings.ContainsAny(r.text, "\x1b\u202e\u2066\r\n") || strings.ContainsAny(r.content["message"].(string), "\x1b\u202e\u2066\r\n") {
+			t.Errorf("%s: echoed in %q", name, r.text)
+		}
+	}
+}
+
 // Every tool refuses an agent that has every scope but its own, and lets one in that has just that.
 func TestScopesAreChecked(t *testing.T) {
 	t.Parallel()

@@ -24,13 +24,16 @@ func shorten(s string, limit int) string {
 }
 
 // tidy returns s as it may stand in a message about a caller's own text: printable, and cut.
-func tidy(s string, limit int) string {
-	return shorten(strings.Map(func(r rune) rune {
+func tidy(s string, limit int) string { return shorten(printable(s), limit) }
+
+// printable returns s with a sign in the place of each character that can't be seen.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, s), limit)
+	}, s)
 }
 
 // border returns the last start of a character at or before limit.
