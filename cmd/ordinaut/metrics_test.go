@@ -41,6 +41,37 @@ func TestEveryMetricIsDocumented(t *testing.T) {
 	}
 }
 
+// Whoever does not ask this machine as this machine needs a key for its metrics: a page whose name was
+// rebound to loopback, and everybody beyond a proxy.
+func TestMetricsAreForThisMachine(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, "")
+	server := p.serve("worker")
+	for host, want := range map[string]int{
+		server.addr: http.StatusOK, "localhost": http.StatusOK, "[::1]:80": http.StatusOK, "127.0.0.1": http.StatusOK,
+		"rebound.example": http.StatusUnauthorized, "localhost.rebound.example:80": http.StatusUnauthorized,
+	} {
+		for key, want := range map[string]int{"": want, p.key: http.StatusOK} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+server.addr+"/metrics", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Host = host
+			if key != "" {
+				req.Header.Set("Authorization", "Bearer "+key)
+			}
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("Host %s with key %t: got %d, want %d", host, key != "", resp.StatusCode, want)
+			}
+		}
+	}
+}
+
 func metricNames(t *testing.T, url string) map[string]bool {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -53,17 +55,22 @@ func writeHealth(rw http.ResponseWriter, report healthReport) {
 	_ = json.NewEncoder(rw).Encode(report) // the client may have left
 }
 
-// guardMetrics asks for a key where others than this machine can come by.
+// guardMetrics asks for a key where others than this machine can come by. On a loopback address those
+// are a proxy before it and a page whose name was rebound to it; both ask for another host.
 func (w *web) guardMetrics(next http.Handler) http.Handler {
-	if isLoopback(w.cfg.Addr) {
-		return next
-	}
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if _, err := w.tools.Authenticate(r.Context(), r); err != nil {
-			rw.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(rw, "an API key is required", http.StatusUnauthorized)
-			return
+		if !isLoopback(w.cfg.Addr) || !namesLoopback(r.Host) {
+			if _, err := w.tools.Authenticate(r.Context(), r); err != nil {
+				rw.Header().Set("WWW-Authenticate", "Bearer")
+				http.Error(rw, "an API key is required", http.StatusUnauthorized)
+				return
+			}
 		}
 		next.ServeHTTP(rw, r)
 	})
+}
+
+// namesLoopback reports whether a Host header, with a port or without, means this machine alone.
+func namesLoopback(host string) bool {
+	return isLoopback(host) || isLoopback(net.JoinHostPort(strings.Trim(host, "[]"), "80"))
 }
