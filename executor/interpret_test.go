@@ -430,13 +430,14 @@ func TestReportsHaveNoGapUnderOverload(t *testing.T) {
 		}
 		cfg := quietConfig(m, tools{"s.chatty": chatty})
 		cfg.Slots = 400
-		e, stop := startExecutor(t, cfg)
-		defer stop()
 		task := m.task(steps(uses("a", "s.chatty"), uses("b", "s.chatty")))
 		var ids []ordinaut.RunID
 		for range 400 {
 			ids = append(ids, m.queue(task, ""))
 		}
+		// Only now, so that all are claimed at once: the first call takes the database away.
+		e, stop := startExecutor(t, cfg)
+		defer stop()
 		time.Sleep(4 * time.Second) //nolint:forbidigo // the bubble's clock
 		if !e.rec.crowded() {
 			t.Fatal("the recorder is not full, so nothing is proved")
