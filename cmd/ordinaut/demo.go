@@ -155,12 +155,12 @@ func (d *demo) preview(ctx context.Context) error {
 		if err := d.mcp.into(ctx, "preview_schedule", map[string]any{"schedule": s, "count": 3}, &p); err != nil {
 			return err
 		}
+		layout := "Mon 2 Jan 15:04 -07:00"
+		if p.Times[1].UTC.Sub(p.Times[0].UTC) < time.Minute {
+			layout = "15:04:05"
+		}
 		var times []string
 		for _, t := range p.Times {
-			layout := "15:04:05"
-			if t.UTC.Sub(p.Times[0].UTC) == 0 && len(p.Times) > 1 && p.Times[1].UTC.Sub(t.UTC) > time.Hour || t.UTC.Sub(p.Times[0].UTC) > time.Hour {
-				layout = "Mon 2 Jan 15:04 -07:00"
-			}
 			times = append(times, t.Local.Format(layout))
 		}
 		d.line("%s  %s", d.name(fmt.Sprintf("%-18s", s["expr"])), p.Words)
