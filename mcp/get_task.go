@@ -9,7 +9,11 @@ import (
 	"github.com/ordinaut/ordinaut/scheduler"
 )
 
-const detailFull = "full"
+const (
+	detailFull = "full"
+	// latestOccurrences is how far get_task looks back into the ledger.
+	latestOccurrences = 10
+)
 
 // getTaskArgs is the input of get_task.
 type getTaskArgs struct {
@@ -24,6 +28,8 @@ type getTaskAnswer struct {
 	NextTimes []timeView      `json:"next_times"`
 	Pipeline  []ordinaut.Step `json:"pipeline,omitempty"`
 	Params    map[string]any  `json:"params,omitempty"`
+	// Occurrences are there whenever they were asked for, so that none is told from not asked.
+	Occurrences []occurrenceView `json:"occurrences,omitzero"`
 }
 
 func (a getTaskAnswer) text() string {
@@ -34,6 +40,15 @@ func (a getTaskAnswer) text() string {
 	}
 	if a.Params != nil {
 		b.WriteString("\nParams: " + compact(a.Params))
+	}
+	switch {
+	case len(a.Occurrences) > 0:
+		b.WriteString("\nOccurrences, newest first:")
+	case a.Occurrences != nil:
+		b.WriteString("\nOccurrences: none, its schedule has not been due yet.")
+	}
+	for _, o := range a.Occurrences {
+		b.WriteString("\n" + o.line())
 	}
 	return b.String()
 }
@@ -52,8 +67,17 @@ func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskA
 		return getTaskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", id, notPublic(err))
 	}
 	answer := getTaskAnswer{Task: viewTask(task), Words: plan.Words(), NextTimes: nextTimes(task, plan, s.now())}
-	if in.Detail == detailFull {
-		answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
+	if in.Detail != detailFull {
+		return answer, nil
+	}
+	answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
+	rows, err := s.cfg.Store.ListOccurrences(ctx, c.agent.NamespaceID, id, latestOccurrences)
+	if err != nil {
+		return getTaskAnswer{}, err
+	}
+	answer.Occurrences = make([]occurrenceView, len(rows))
+	for i, row := range rows {
+		answer.Occurrences[i] = viewOccurrence(row)
 	}
 	return answer, nil
 }
