@@ -109,6 +109,26 @@ func (c *eventColumns) add(r *ordinaut.Record) {
 	}
 }
 
+// eventKey is the key of the event table.
+type eventKey struct{ namespace, id [16]byte }
+
+// among returns the events whose key is in keys, each once, in their order and as they were written.
+func (c *eventColumns) among(keys map[eventKey]bool) []ordinaut.Event {
+	all := make([]ordinaut.Event, 0, len(keys))
+	for i, id := range c.ids {
+		key := eventKey{namespace: c.namespaces[i], id: id}
+		if !keys[key] {
+			continue
+		}
+		delete(keys, key)
+		all = append(all, ordinaut.Event{
+			NamespaceID: c.namespaces[i], ID: id, Topic: c.topics[i], Payload: c.payloads[i],
+			RunID: c.runs[i], At: c.ats[i].UTC().Truncate(time.Microsecond),
+		})
+	}
+	return all
+}
+
 func (c *eventColumns) args() []any {
 	return []any{c.namespaces, c.runs, c.epochs, c.ids, c.topics, c.payloads, c.ats}
 }

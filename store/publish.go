@@ -36,6 +36,31 @@ func (s *Store) announce(ctx context.Context, all []news) {
 	s.publish(out)
 }
 
+// announceEvents hands events that are committed to Config.PublishEvents, by namespace.
+// What cannot be named stays in the database alone.
+func (s *Store) announceEvents(ctx context.Context, all []ordinaut.Event) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
+	defer cancel()
+	var order []ordinaut.NamespaceID
+	byNamespace := map[ordinaut.NamespaceID][]ordinaut.Event{}
+	for i := range all {
+		ns := all[i].NamespaceID
+		if _, known := byNamespace[ns]; !known {
+			order = append(order, ns)
+		}
+		byNamespace[ns] = append(byNamespace[ns], all[i])
+	}
+	for _, ns := range order {
+		events := byNamespace[ns]
+		name, err := s.NamespaceName(ctx, ns)
+		if err != nil {
+			s.log.WarnContext(ctx, "events not published", "run_id", events[0].RunID, "count", len(events), "err", err)
+			continue
+		}
+		s.publishEvents(name, events)
+	}
+}
+
 // madeRun is a run that was just queued.
 type madeRun struct {
 	NamespaceID ordinaut.NamespaceID `db:"namespace_id"`

@@ -53,7 +53,8 @@ CROSS JOIN LATERAL (
 ) AS held
 ON CONFLICT DO NOTHING`
 
-// insertEvents writes what runs publish, under leases that the transaction holds locked.
+// insertEvents writes what runs publish, under leases that the transaction holds locked, and returns the
+// keys of those that were not there yet.
 const insertEvents = `INSERT INTO event (namespace_id, id, topic, payload, run_id, at)
 SELECT n.namespace_id, n.id, n.topic, n.payload, n.run_id, n.at
 FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[])
@@ -61,7 +62,8 @@ FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb
 CROSS JOIN LATERAL (
     SELECT FROM lease l WHERE l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch OFFSET 0
 ) AS held
-ON CONFLICT DO NOTHING`
+ON CONFLICT DO NOTHING
+RETURNING namespace_id, id`
 
 // endRuns ends runs whose lease is current, under the lock of [fenceLeases]: the lease goes, by its place,
 // and the run's row is written for the second and last time (a HOT update). An outcome without a seq of
@@ -124,9 +126,11 @@ type recordBatch struct {
 	ends     endColumns
 	parks    parkColumns
 
-	// held and done are filled by the answers: runs whose lease was found, and outcomes that landed.
-	held map[ordinaut.RunID]ordinaut.TaskID
-	done map[ordinaut.RunID]landed
+	// held, done and published are filled by the answers: runs whose lease was found, outcomes that
+	// landed, and events that landed.
+	held      map[ordinaut.RunID]ordinaut.TaskID
+	done      map[ordinaut.RunID]landed
+	published map[eventKey]bool
 }
 
 // landed is an outcome as it was written.
@@ -183,7 +187,7 @@ func (b *recordBatch) send(ctx context.Context, s *Store) error {
 		batch.Queue(insertProgress, c.args()...)
 	}
 	if c := &b.events; len(c.runs) > 0 {
-		batch.Queue(insertEvents, c.args()...)
+		batch.Queue(insertEvents, c.args()...).Query(b.readEvents)
 	}
 	if c := &b.ends; len(c.runs) > 0 {
 		batch.Queue(endRuns, c.args()...).Query(b.readEnds)
@@ -198,6 +202,16 @@ func (b *recordBatch) readFence(rows pgx.Rows) error {
 	var run, task [16]byte
 	_, err := pgx.ForEachRow(rows, []any{&run, &task}, func() error {
 		b.held[run] = task
+		return nil
+	})
+	return err
+}
+
+func (b *recordBatch) readEvents(rows pgx.Rows) error {
+	b.published = make(map[eventKey]bool, len(b.events.ids))
+	var key eventKey
+	_, err := pgx.ForEachRow(rows, []any{&key.namespace, &key.id}, func() error {
+		b.published[key] = true
 		return nil
 	})
 	return err

@@ -38,6 +38,10 @@ type Config struct {
 	// Publish is handed the progress entries of each commit, after it and in the order of seq within a
 	// run. It must not block. nil costs nothing.
 	Publish func([]ordinaut.RunProgress)
+	// PublishEvents is handed the events of one namespace, by name, that a commit made known: after it,
+	// in their order within a run, and each once at most. One whose commit's answer was lost is not
+	// handed over, for nobody can tell whether it was. It must not block. nil costs nothing.
+	PublishEvents func(namespace string, events []ordinaut.Event)
 	// Registerer receives the metrics; nil keeps them to ourselves.
 	Registerer prometheus.Registerer
 }
@@ -47,11 +51,13 @@ type Store struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	publish func([]ordinaut.RunProgress)
-	metrics *metrics
-	hub     *hub
-	mark    watermark
-	names   nameCache
-	keys    keyCache
+	// publishEvents is nil when nobody listens.
+	publishEvents func(namespace string, events []ordinaut.Event)
+	metrics       *metrics
+	hub           *hub
+	mark          watermark
+	names         nameCache
+	keys          keyCache
 }
 
 // New returns a store over cfg.Pool, whose database must have been migrated.
@@ -60,10 +66,11 @@ func New(cfg Config) (*Store, error) {
 		return nil, errors.New("store: Config.Pool is required")
 	}
 	s := &Store{
-		pool:    cfg.Pool,
-		log:     cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
-		publish: cfg.Publish,
-		hub:     newHub(),
+		pool:          cfg.Pool,
+		log:           cmp.Or(cfg.Log, slog.New(slog.DiscardHandler)),
+		publish:       cfg.Publish,
+		publishEvents: cfg.PublishEvents,
+		hub:           newHub(),
 	}
 	m, err := newMetrics(cfg.Registerer, s)
 	if err != nil {

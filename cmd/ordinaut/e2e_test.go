@@ -125,6 +125,68 @@ func (p *plant) streamed(run string) []string {
 	return numbers
 }
 
+// What a pipeline publishes is read by whoever listens to the namespace's stream in Redis.
+func TestAPublishedEventReachesListeners(t *testing.T) {
+	t.Parallel()
+	p := newPlant(t, "redis://"+storetest.Redis(t))
+	s := p.dial(p.serve("api,scheduler,worker"), "")
+	var made struct{ Task struct{ ID string } }
+	s.must(t, "create_task", map[string]any{
+		"title": "announce", "schedule": manual(), "params": map[string]any{"city": "Chur"},
+		"pipeline": []map[string]any{{
+			"id": "tell", "uses": "event.publish",
+			"with": map[string]any{"topic": "weather.hot", "payload": map[string]any{"city": "${params.city}", "degrees": 35}},
+		}},
+	}, &made)
+	run := runNow(t, s, made.Task.ID)
+	c, err := stream.Open(p.redisURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var published []map[string]any
+	var kinds []any
+	eventually(t, "the run's end is told", func() bool {
+		entries, err := c.XRange(t.Context(), "ordinaut:default:events", "-", "+").Result()
+		published, kinds = nil, nil
+		for _, e := range entries {
+			kinds = append(kinds, e.Values["type"])
+			if e.Values["type"] == "event" {
+				published = append(published, e.Values)
+			}
+		}
+		return err == nil && len(kinds) > 0 && kinds[len(kinds)-1] == "run.succeeded"
+	})
+	if len(published) != 1 {
+		t.Fatalf("%d events among %v, want 1", len(published), kinds)
+	}
+	told := published[0]
+	var payload struct {
+		City    string
+		Degrees int
+	}
+	text, _ := told["payload"].(string)
+	if err := json.Unmarshal([]byte(text), &payload); err != nil || payload.City != "Chur" || payload.Degrees != 35 {
+		t.Errorf("payload is %q (%v)", text, err)
+	}
+	if told["topic"] != "weather.hot" || told["run_id"] != run || told["at"] == nil {
+		t.Errorf("told %v, want topic weather.hot of run %s", told, run)
+	}
+	var got struct {
+		Run struct {
+			Steps []struct {
+				Output struct {
+					EventID string `json:"event_id"`
+				}
+			}
+		}
+	}
+	s.must(t, "get_run", map[string]any{"run_id": run, "detail": "full"}, &got)
+	if steps := got.Run.Steps; len(steps) != 1 || steps[0].Output.EventID == "" || steps[0].Output.EventID != told["event_id"] {
+		t.Errorf("event_id is %v, the steps gave %+v", told["event_id"], steps)
+	}
+}
+
 // runs lists runs through the tool.
 func runs(t *testing.T, s *session, args map[string]any) []demoRun {
 	t.Helper()

@@ -17,7 +17,9 @@ func (n *node) buildStore() error {
 		return err
 	}
 	var err error
-	n.store, err = store.New(store.Config{Pool: n.pool, Log: n.log, Publish: n.stream.Publish, Registerer: n.registry})
+	n.store, err = store.New(store.Config{
+		Pool: n.pool, Log: n.log, Publish: n.stream.Publish, PublishEvents: n.stream.PublishEvents, Registerer: n.registry,
+	})
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 
 const (
 	stampLayout = "2006-01-02T15:04:05.999999Z"
-	// eventsMaxLen is about how many lifecycle events a namespace keeps.
+	// eventsMaxLen is about how many events a namespace keeps, lifecycle and published ones together.
 	eventsMaxLen = 10000
 )
 
@@ -50,6 +50,23 @@ func addEvent(ctx context.Context, key, kind string, e *ordinaut.RunProgress) *r
 		"type", kind, "at", e.At.UTC().Format(stampLayout), "run_id", e.RunID.String(), "task_id", e.TaskID.String())
 	if e.Reason != "" {
 		args = append(args, "reason", string(e.Reason))
+	}
+	return redis.NewStringCmd(ctx, args...)
+}
+
+// published is the type of the entries that addPublished makes.
+const published = "event"
+
+// addPublished returns the command that appends an event to its namespace's stream.
+func addPublished(ctx context.Context, key string, e *ordinaut.Event) *redis.StringCmd {
+	args := make([]any, 0, 18)
+	args = append(args, "xadd", key, "maxlen", "~", eventsMaxLen, "*",
+		"type", published, "at", e.At.UTC().Format(stampLayout), "event_id", e.ID.String(), "topic", e.Topic)
+	if !e.RunID.IsZero() {
+		args = append(args, "run_id", e.RunID.String())
+	}
+	if len(e.Payload) > 0 {
+		args = append(args, "payload", []byte(e.Payload))
 	}
 	return redis.NewStringCmd(ctx, args...)
 }

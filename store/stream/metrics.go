@@ -8,6 +8,7 @@ import (
 
 type metrics struct {
 	entries, dropped, refilled prometheus.Counter
+	events, eventsDropped      prometheus.Counter
 	up                         prometheus.Gauge
 }
 
@@ -22,6 +23,12 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		refilled: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ordinaut_stream_refilled_total", Help: "Streams of runs that were filled in from Postgres.",
 		}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ordinaut_stream_events_total", Help: "Published events written to Redis.",
+		}),
+		eventsDropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ordinaut_stream_events_dropped_total", Help: "Published events that did not reach Redis; they are in Postgres alone.",
+		}),
 		up: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ordinaut_stream_up", Help: "Whether Redis answers: 1 or 0.",
 		}),
@@ -29,5 +36,6 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 	if reg == nil {
 		return m, nil
 	}
-	return m, errors.Join(reg.Register(m.entries), reg.Register(m.dropped), reg.Register(m.refilled), reg.Register(m.up))
+	return m, errors.Join(reg.Register(m.entries), reg.Register(m.dropped), reg.Register(m.refilled),
+		reg.Register(m.events), reg.Register(m.eventsDropped), reg.Register(m.up))
 }

@@ -1,10 +1,11 @@
-// Package stream keeps the progress of runs and their lifecycle events in Redis Streams and lets
-// callers follow a run as it happens.
+// Package stream keeps the progress of runs, their lifecycle and the events that they publish in Redis
+// Streams and lets callers follow a run as it happens.
 //
 // Postgres is the truth: an entry is published after it is committed, a lost Redis never delays a
 // run, and what a stream lacks is filled in from history, for readers at once and in Redis when it is
 // back. An entry's id is its number in the run, <seq>-0, so Redis itself keeps order and refuses
-// doubles, and whoever reads sees a gap.
+// doubles, and whoever reads sees a gap. A namespace's events have no such numbers and are not filled
+// in: they are news, and Postgres is where to look for what was missed.
 package stream
 
 import (
@@ -44,7 +45,7 @@ type Config struct {
 	Client redis.UniversalClient
 	// History is Postgres' truth.
 	History HistoryFunc
-	// Buffer is how many entries may wait to be written; more are dropped. Default 16384.
+	// Buffer is how many entries and events may wait to be written; more are dropped. Default 16384.
 	Buffer int
 	// MaxLen is about how many entries a run's stream keeps. Default 1000.
 	MaxLen int64
@@ -116,6 +117,13 @@ func (s *Stream) Publish(entries []ordinaut.RunProgress) {
 		s.dirty.mark(refOf(&dropped[i]))
 	}
 	s.metrics.dropped.Add(float64(len(dropped)))
+}
+
+// PublishEvents hands over events of a namespace that are committed, in their order. It never blocks,
+// and keeps the payloads but not the slice. What finds no room, or no Redis, is dropped and counted: it
+// is in Postgres alone then.
+func (s *Stream) PublishEvents(namespace string, events []ordinaut.Event) {
+	s.metrics.eventsDropped.Add(float64(s.pending.addEvents(namespace, events)))
 }
 
 // probeLoop asks Redis for a sign of life, so that an idle process knows too, and wakes the reader

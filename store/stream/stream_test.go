@@ -301,11 +301,13 @@ func BenchmarkWrite(b *testing.B) {
 	h := newTruth()
 	s := h.start(b, realRedis(b).client(b), nil)
 	eventually(b, "redis answers", s.Up)
-	var entries []ordinaut.RunProgress
+	var entries []item
 	for range 50 {
 		run := ordinaut.NewRunID()
 		for seq := 1; seq <= 4; seq++ {
-			entries = append(entries, ordinaut.RunProgress{Namespace: "default", RunID: run, TaskID: ordinaut.NewTaskID(), Progress: entry(seq, 4)})
+			entries = append(entries, item{RunProgress: ordinaut.RunProgress{
+				Namespace: "default", RunID: run, TaskID: ordinaut.NewTaskID(), Progress: entry(seq, 4),
+			}})
 		}
 	}
 	for b.Loop() {

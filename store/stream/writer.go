@@ -27,7 +27,7 @@ const (
 
 // writeLoop is the one writer of the process.
 func (s *Stream) writeLoop(ctx context.Context) {
-	var taken []ordinaut.RunProgress
+	var taken []item
 	for {
 		select {
 		case <-ctx.Done():
@@ -44,45 +44,50 @@ func (s *Stream) writeLoop(ctx context.Context) {
 
 // writeAll writes in batches. It returns what is left when ctx ends. While Redis is away it goes on
 // slowly: what is pending meets the same fate, and what comes meanwhile is dropped.
-func (s *Stream) writeAll(ctx context.Context, entries []ordinaut.RunProgress) (left []ordinaut.RunProgress) {
+func (s *Stream) writeAll(ctx context.Context, items []item) (left []item) {
 	wait := minPause
-	for len(entries) > 0 && ctx.Err() == nil {
-		n := min(len(entries), batchEntries)
-		err := s.write(ctx, entries[:n])
-		entries = entries[n:]
+	for len(items) > 0 && ctx.Err() == nil {
+		n := min(len(items), batchEntries)
+		err := s.write(ctx, items[:n])
+		items = items[n:]
 		if err == nil {
 			wait = minPause
 			continue
 		}
-		s.complain(ctx, "progress was not written to redis, it will be filled in", err)
+		s.complain(ctx, "redis was not written to, progress will be filled in, events stay in postgres", err)
 		pause(ctx, wait/2+rand.N(wait/2))
 		wait = min(2*wait, maxPause)
 	}
-	return entries
+	return items
 }
 
 // writeRest writes what is left when the process stops.
-func (s *Stream) writeRest(ctx context.Context, entries []ordinaut.RunProgress) {
+func (s *Stream) writeRest(ctx context.Context, items []item) {
 	ctx, cancel := context.WithTimeout(ctx, lastWords)
 	defer cancel()
-	for s.Up() && len(entries) > 0 && ctx.Err() == nil {
-		n := min(len(entries), batchEntries)
-		if err := s.write(ctx, entries[:n]); err != nil {
+	for s.Up() && len(items) > 0 && ctx.Err() == nil {
+		n := min(len(items), batchEntries)
+		if err := s.write(ctx, items[:n]); err != nil {
 			return
 		}
-		entries = entries[n:]
+		items = items[n:]
 	}
 }
 
 // write sends one pipeline. Entries of dirty runs are left to the refill, which knows their order. It
-// returns an error when Redis did not answer; the runs of the batch are dirty then.
-func (s *Stream) write(ctx context.Context, batch []ordinaut.RunProgress) error {
+// returns an error when Redis did not answer; the batch is dropped then.
+func (s *Stream) write(ctx context.Context, batch []item) error {
 	limited, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
 	pipe := s.cfg.Client.Pipeline()
 	added := make([]*redis.StringCmd, len(batch))
 	for i := range batch {
-		e := &batch[i]
+		if event := batch[i].event; event != nil {
+			added[i] = addPublished(limited, eventsKey(batch[i].Namespace), event)
+			_ = pipe.Process(limited, added[i]) // only queues
+			continue
+		}
+		e := &batch[i].RunProgress
 		if kind := eventOf(e); kind != "" {
 			_ = pipe.Process(limited, addEvent(limited, eventsKey(e.Namespace), kind, e)) // only queues
 		}
@@ -99,9 +104,8 @@ func (s *Stream) write(ctx context.Context, batch []ordinaut.RunProgress) error 
 	_, err := pipe.Exec(limited)
 	if err != nil && !isAnswer(err) {
 		for i := range batch {
-			s.dirty.mark(refOf(&batch[i]))
+			s.drop(&batch[i])
 		}
-		s.metrics.dropped.Add(float64(len(batch)))
 		s.lost(ctx, err)
 		return err
 	}
@@ -110,29 +114,36 @@ func (s *Stream) write(ctx context.Context, batch []ordinaut.RunProgress) error 
 
 // settle reads the answers: nil means that the stream was lost, a refusal of the id that another
 // process had filled it in already. Any other refusal (no memory, read-only) counts as no answer.
-func (s *Stream) settle(batch []ordinaut.RunProgress, added []*redis.StringCmd) error {
+func (s *Stream) settle(batch []item, added []*redis.StringCmd) error {
 	var refused error
-	written, dropped := 0, 0
 	for i, cmd := range added {
 		if cmd == nil {
-			dropped++
+			s.metrics.dropped.Inc()
 			continue
 		}
 		switch err := cmd.Err(); {
+		case err == nil && batch[i].event != nil:
+			s.metrics.events.Inc()
 		case err == nil, isDouble(err):
-			written++
+			s.metrics.entries.Inc()
 		case errors.Is(err, redis.Nil):
-			dropped++
-			s.dirty.mark(refOf(&batch[i]))
+			s.drop(&batch[i])
 		default:
-			dropped++
+			s.drop(&batch[i])
 			refused = err
-			s.dirty.mark(refOf(&batch[i]))
 		}
 	}
-	s.metrics.entries.Add(float64(written))
-	s.metrics.dropped.Add(float64(dropped))
 	return refused
+}
+
+// drop counts what was not written. A run is filled in later; an event is in Postgres alone.
+func (s *Stream) drop(it *item) {
+	if it.event != nil {
+		s.metrics.eventsDropped.Inc()
+		return
+	}
+	s.dirty.mark(refOf(&it.RunProgress))
+	s.metrics.dropped.Inc()
 }
 
 // ttl returns the expiry that an entry calls for, or 0. A run's id tells when the run was made, so
