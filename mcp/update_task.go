@@ -9,7 +9,7 @@ import (
 )
 
 // updateTries is how often a change without if_version is made anew when others change the task too.
-const updateTries = 3
+const updateTries = 20
 
 // updateTaskArgs is the input of update_task. What is nil stays as it is.
 type updateTaskArgs struct {

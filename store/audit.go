@@ -37,20 +37,41 @@ func auditOf(call ordinaut.Call, object fmt.Stringer, detail any) auditRow {
 	}
 }
 
+const insertAuditRow = `INSERT INTO audit (namespace_id, id, actor, action, object, outcome, request_id, source, digest, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+
 // insertAudit writes row in the transaction that did what it tells.
 func insertAudit(ctx context.Context, tx pgx.Tx, row auditRow) error {
-	const insert = `INSERT INTO audit (namespace_id, id, actor, action, object, outcome, request_id, source, digest, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	args, err := row.args()
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, insertAuditRow, args...)
+	return err
+}
+
+// queue adds the row to a batch.
+func (row auditRow) queue(batch *pgx.Batch) error {
+	args, err := row.args()
+	if err != nil {
+		return err
+	}
+	batch.Queue(insertAuditRow, args...)
+	return nil
+}
+
+func (row auditRow) args() ([]any, error) {
 	var detail []byte
 	if row.detail != nil {
 		var err error
 		if detail, err = json.Marshal(row.detail); err != nil {
-			return fmt.Errorf("audit detail: %w", err)
+			return nil, fmt.Errorf("audit detail: %w", err)
 		}
 	}
-	_, err := tx.Exec(ctx, insert, row.namespaceID, ordinaut.NewEventID(), row.actor, row.action, row.object,
-		cmp.Or(row.outcome, "ok"), clean(row.requestID), clean(row.source), row.digest, json.RawMessage(detail))
-	return err
+	return []any{
+		row.namespaceID, ordinaut.NewEventID(), row.actor, row.action, row.object,
+		cmp.Or(row.outcome, "ok"), clean(row.requestID), clean(row.source), row.digest, json.RawMessage(detail),
+	}, nil
 }
 
 // Deny writes the audit row of a call that its agent may not make for want of the scope need.

@@ -49,16 +49,28 @@ func (s *Store) CreateRun(ctx context.Context, call ordinaut.Call, taskID ordina
 		if err != nil {
 			return err
 		}
-		if !repeated {
-			made, err = insertManualRuns(ctx, tx, call.Agent.NamespaceID, []NewRun{{ID: id, TaskID: taskID}}, params)
-			if err != nil {
-				return err
-			}
-			if err := insertAudit(ctx, tx, auditOf(call, id, map[string]any{"task": taskID})); err != nil {
-				return err
-			}
+		if repeated {
+			run, err = getRun(ctx, tx, call.Agent.NamespaceID, ordinaut.RunID(object))
+			return err
 		}
-		run, err = getRun(ctx, tx, call.Agent.NamespaceID, ordinaut.RunID(object))
+		// All in one round trip: somebody waits for the run to start.
+		insert := runInsert{ns: call.Agent.NamespaceID, runs: []NewRun{{ID: id, TaskID: taskID}}, params: params}
+		var batch pgx.Batch
+		insert.queue(&batch)
+		if err := auditOf(call, id, map[string]any{"task": taskID}).queue(&batch); err != nil {
+			return err
+		}
+		batch.Queue(runByID, [16]byte(insert.ns), [16]byte(id)).Query(func(rows pgx.Rows) error {
+			found, err := pgx.CollectRows(rows, pgx.RowToStructByName[ordinaut.Run])
+			if len(found) == 1 {
+				run = found[0]
+			}
+			return err
+		})
+		if err := tx.SendBatch(ctx, &batch).Close(); err != nil {
+			return err
+		}
+		made, err = insert.made(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -83,11 +95,18 @@ func (s *Store) InsertRuns(ctx context.Context, call ordinaut.Call, runs []NewRu
 	}
 	var made []madeRun
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		var err error
-		if made, err = insertManualRuns(ctx, tx, call.Agent.NamespaceID, runs, nil); err != nil {
+		insert := runInsert{ns: call.Agent.NamespaceID, runs: runs}
+		var batch pgx.Batch
+		insert.queue(&batch)
+		if err := auditOf(call, ids[0], map[string]any{"runs": len(runs), "last": ids[len(ids)-1]}).queue(&batch); err != nil {
 			return err
 		}
-		return insertAudit(ctx, tx, auditOf(call, ids[0], map[string]any{"runs": len(runs), "last": ids[len(ids)-1]}))
+		err := tx.SendBatch(ctx, &batch).Close()
+		if err != nil {
+			return err
+		}
+		made, err = insert.made(ctx, tx)
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -96,26 +115,39 @@ func (s *Store) InsertRuns(ctx context.Context, call ordinaut.Call, runs []NewRu
 	return ids, nil
 }
 
-func insertManualRuns(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, runs []NewRun, params json.RawMessage) ([]madeRun, error) {
-	ids, tasks := make([][16]byte, len(runs)), make([][16]byte, len(runs))
-	for i, r := range runs {
-		ids[i], tasks[i] = r.ID, r.TaskID
+// runInsert is one execution of insertRuns.
+type runInsert struct {
+	ns     ordinaut.NamespaceID
+	runs   []NewRun
+	params json.RawMessage // of all, or nil
+
+	count, locked int // runs made, and tasks that are there
+	at            *time.Time
+}
+
+// queue adds the statement to a batch.
+func (i *runInsert) queue(batch *pgx.Batch) {
+	ids, tasks := make([][16]byte, len(i.runs)), make([][16]byte, len(i.runs))
+	for n, r := range i.runs {
+		ids[n], tasks[n] = r.ID, r.TaskID
 	}
-	distinct := make(map[[16]byte]bool)
-	for _, id := range tasks {
-		distinct[id] = true
+	batch.Queue(insertRuns, [16]byte(i.ns), ids, tasks, i.params).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&i.count, &i.at, &i.locked)
+	})
+}
+
+// made returns what was made, or, for the transaction to be undone, not_found for a task that is not there.
+func (i *runInsert) made(ctx context.Context, tx pgx.Tx) ([]madeRun, error) {
+	distinct := make(map[ordinaut.TaskID]bool)
+	made := make([]madeRun, len(i.runs))
+	for n, r := range i.runs {
+		distinct[r.TaskID] = true
+		if i.at != nil {
+			made[n] = madeRun{i.ns, r.ID, r.TaskID, *i.at}
+		}
 	}
-	var count, locked int
-	var at *time.Time
-	if err := tx.QueryRow(ctx, insertRuns, [16]byte(ns), ids, tasks, params).Scan(&count, &at, &locked); err != nil {
-		return nil, err
-	}
-	if count < len(runs) || locked < len(distinct) {
-		return nil, missingTask(ctx, tx, ns, runs)
-	}
-	made := make([]madeRun, len(runs))
-	for i, r := range runs {
-		made[i] = madeRun{ns, r.ID, r.TaskID, *at}
+	if i.count < len(i.runs) || i.locked < len(distinct) {
+		return nil, missingTask(ctx, tx, i.ns, i.runs)
 	}
 	return made, nil
 }
