@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -23,9 +24,7 @@ func away(t *testing.T) (*house, *visitor) {
 func hourly(title string, more object) object {
 	args := manual(title)
 	schedule := object{"kind": "interval", "expr": "1h"}
-	for key, value := range more {
-		schedule[key] = value
-	}
+	maps.Copy(schedule, more)
 	args["schedule"] = schedule
 	return args
 }
