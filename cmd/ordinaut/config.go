@@ -38,6 +38,8 @@ type config struct {
 	Addr string `env:"ORDINAUT_ADDR" envDefault:"127.0.0.1:8080"`
 	// AllowedHosts are names besides the loopback ones that requests may be addressed to.
 	AllowedHosts []string `env:"ORDINAUT_ALLOWED_HOSTS"`
+	// AllowedOrigins are origins besides the loopback ones, as scheme://host[:port], whose web pages may call.
+	AllowedOrigins []string `env:"ORDINAUT_ALLOWED_ORIGINS"`
 	// Roles are what this process does: api, scheduler, worker.
 	Roles []string `env:"ORDINAUT_ROLES" envDefault:"api,scheduler,worker"`
 	// ConfigFile is the YAML file of downstream servers and outbound rules.

@@ -45,6 +45,7 @@ directory; any other address is refused until ` + "`ordinaut agent bootstrap`" +
 	f.StringVar(&cfg.Addr, "addr", cfg.Addr, "address to listen on (ORDINAUT_ADDR)")
 	f.StringSliceVar(&cfg.Roles, "roles", cfg.Roles, "what this process does: api, scheduler, worker (ORDINAUT_ROLES)")
 	f.StringSliceVar(&cfg.AllowedHosts, "allowed-hosts", cfg.AllowedHosts, "names besides loopback that requests may be addressed to (ORDINAUT_ALLOWED_HOSTS)")
+	f.StringSliceVar(&cfg.AllowedOrigins, "allowed-origins", cfg.AllowedOrigins, "origins besides loopback, as scheme://host[:port], whose web pages may call (ORDINAUT_ALLOWED_ORIGINS)")
 	f.IntVar(&cfg.Slots, "slots", cfg.Slots, "runs held at once by this process; 0 is the default (ORDINAUT_SLOTS)")
 	f.DurationVar(&cfg.LeaseTTL, "lease-ttl", cfg.LeaseTTL, "how long a run stays with a worker that stopped renewing; 0 is 30s (ORDINAUT_LEASE_TTL)")
 	f.Float64Var(&cfg.Rate, "rate", cfg.Rate, "requests a second that one caller may make, twice that at once; 0 is 20 (ORDINAUT_RATE)")
@@ -153,7 +154,8 @@ func (n *node) newWeb(ctx context.Context, api bool) (*web, error) {
 		var err error
 		w.front, err = front.New(front.Config{
 			Server: n.tools.MCP(), Authenticate: n.tools.Authenticate, Key: mcp.CallerKey,
-			AllowedHosts: n.cfg.AllowedHosts, Rate: n.cfg.Rate, Burst: int(2 * n.cfg.Rate), Logger: n.log, Metrics: n.registry,
+			AllowedHosts: n.cfg.AllowedHosts, AllowedOrigins: n.cfg.AllowedOrigins,
+			Rate: n.cfg.Rate, Burst: int(2 * n.cfg.Rate), Logger: n.log, Metrics: n.registry,
 		})
 		if err != nil {
 			return nil, err
