@@ -2,7 +2,6 @@ package schemas
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,7 +29,7 @@ type Validator struct {
 	size int
 
 	mu       sync.Mutex // guards compiled; never held while compiling
-	compiled map[[sha256.Size]byte]*compiled
+	compiled map[string]*compiled
 }
 
 type compiled struct {
@@ -46,7 +45,7 @@ func NewValidator(size int) *Validator {
 	if size <= 0 {
 		size = 1000
 	}
-	return &Validator{size: size, compiled: map[[sha256.Size]byte]*compiled{}}
+	return &Validator{size: size, compiled: map[string]*compiled{}}
 }
 
 // Validate returns what is wrong with value by schema, in the order of the value's keys; none when it
@@ -85,9 +84,8 @@ func (v *Validator) compile(schema json.RawMessage) (*compiled, error) {
 	if v == nil {
 		return compile(schema)
 	}
-	key := sha256.Sum256(schema)
 	v.mu.Lock()
-	c := v.compiled[key]
+	c := v.compiled[string(schema)] // does not copy, and costs less than a digest would
 	v.mu.Unlock()
 	if c != nil {
 		return c, nil
@@ -104,7 +102,7 @@ func (v *Validator) compile(schema json.RawMessage) (*compiled, error) {
 		}
 		delete(v.compiled, old)
 	}
-	v.compiled[key] = c
+	v.compiled[string(schema)] = c
 	return c, nil
 }
 
