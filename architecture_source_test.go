@@ -137,7 +137,7 @@ func treeFiles(t *testing.T) []string {
 			}
 			return nil
 		}
-		if entry.Type().IsRegular() && !slices.Contains([]string{".test", ".out", ".prof"}, path.Ext(name)) {
+		if entry.Type().IsRegular() && name != ".git" && !slices.Contains([]string{".test", ".out", ".prof"}, path.Ext(name)) {
 			names = append(names, name)
 		}
 		return nil

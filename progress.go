@@ -49,6 +49,9 @@ type Event struct {
 	Topic       string          `json:"topic" db:"topic"`
 	Payload     json.RawMessage `json:"payload,omitempty" db:"payload"`
 	// RunID is the run that published it, if one did.
-	RunID RunID     `json:"run_id,omitzero" db:"run_id"`
-	At    time.Time `json:"at" db:"at"`
+	RunID RunID `json:"run_id,omitzero" db:"run_id"`
+	// Hops counts the runs between this event and one from outside, so that tasks that start each other
+	// come to an end.
+	Hops int       `json:"hops,omitempty" db:"hops"`
+	At   time.Time `json:"at" db:"at"`
 }

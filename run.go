@@ -40,8 +40,17 @@ type RunKind string
 // Kinds of runs.
 const (
 	RunScheduled RunKind = "schedule"
-	RunManual    RunKind = "manual" // by run_now
+	RunManual    RunKind = "manual"    // by run_now
+	RunEvent     RunKind = "event"     // by an event
+	RunCondition RunKind = "condition" // by a condition that was met
+	RunProbe     RunKind = "probe"     // a look at a condition; it runs the probe, not the pipeline
+	RunBackfill  RunKind = "backfill"  // by backfill_task, for a time that has passed
 )
+
+// RunKinds lists every [RunKind].
+func RunKinds() []RunKind {
+	return []RunKind{RunScheduled, RunManual, RunEvent, RunCondition, RunProbe, RunBackfill}
+}
 
 // Run is one execution of a task. All times are UTC.
 type Run struct {
@@ -58,11 +67,13 @@ type Run struct {
 	Params      json.RawMessage `json:"params,omitempty" db:"params"`
 	Output      json.RawMessage `json:"output,omitempty" db:"output"`
 	NominalAt   *time.Time      `json:"nominal_at,omitempty" db:"nominal_at"`
-	DueAt       time.Time       `json:"due_at" db:"due_at"`
-	QueuedAt    time.Time       `json:"queued_at" db:"queued_at"`
-	ClaimedAt   *time.Time      `json:"claimed_at,omitempty" db:"claimed_at"`
-	StartedAt   *time.Time      `json:"started_at,omitempty" db:"started_at"`
-	FinishedAt  *time.Time      `json:"finished_at,omitempty" db:"finished_at"`
+	// EventID is the event that the run is about, if it is about one.
+	EventID    EventID    `json:"event_id,omitzero" db:"event_id"`
+	DueAt      time.Time  `json:"due_at" db:"due_at"`
+	QueuedAt   time.Time  `json:"queued_at" db:"queued_at"`
+	ClaimedAt  *time.Time `json:"claimed_at,omitempty" db:"claimed_at"`
+	StartedAt  *time.Time `json:"started_at,omitempty" db:"started_at"`
+	FinishedAt *time.Time `json:"finished_at,omitempty" db:"finished_at"`
 	// WakesAt is when a waiting run goes on.
 	WakesAt *time.Time `json:"wakes_at,omitempty" db:"wakes_at"`
 	// Seq is the number of the run's latest progress entry.
@@ -85,9 +96,11 @@ type Attempt struct {
 	Kind        RunKind         `db:"kind"`
 	Params      json.RawMessage `db:"params"`
 	NominalAt   *time.Time      `db:"nominal_at"`
-	DueAt       time.Time       `db:"due_at"`
-	QueuedAt    time.Time       `db:"queued_at"`
-	ClaimedAt   time.Time       `db:"claimed_at"`
+	// EventID is the event that the run is about; zero if it is about none.
+	EventID   EventID   `db:"event_id"`
+	DueAt     time.Time `db:"due_at"`
+	QueuedAt  time.Time `db:"queued_at"`
+	ClaimedAt time.Time `db:"claimed_at"`
 	// StartedAt is when the first attempt started; nil on the first.
 	StartedAt *time.Time `db:"started_at"`
 	// Failures counts the attempts that failed and were retried by the task's own policy.

@@ -31,6 +31,9 @@ type TaskSpec struct {
 	TimeoutSeconds int `json:"timeout_seconds"`
 	// Retry is how often a failed run is tried again, from its failed step on.
 	Retry *Retry `json:"retry,omitempty"`
+	// PauseAfterFailures pauses the task, with a note and an event, when so many of its runs in a row
+	// have failed. Zero means never.
+	PauseAfterFailures int `json:"pause_after_failures,omitempty"`
 }
 
 // Task is a task as it stands now.
@@ -43,9 +46,16 @@ type Task struct {
 	Note        string      `json:"note,omitempty" db:"note"`
 	Spec        TaskSpec    `json:"spec" db:"spec"`
 	// NextAt is the next nominal time, UTC; nil when there is none or the task is paused.
-	NextAt    *time.Time `json:"next_at,omitempty" db:"next_at"`
-	CreatedAt time.Time  `json:"created_at" db:"created_at"`
-	UpdatedAt time.Time  `json:"updated_at" db:"updated_at"`
+	NextAt *time.Time `json:"next_at,omitempty" db:"next_at"`
+	// DueAt is when that is due by jitter, quiet hours or a snooze, or when a pause ends by itself.
+	DueAt *time.Time `json:"due_at,omitempty" db:"due_at"`
+	// SnoozedAt is the nominal time of an occurrence that was snoozed, SnoozedUntil when it is due.
+	SnoozedAt    *time.Time `json:"snoozed_at,omitempty" db:"snoozed_at"`
+	SnoozedUntil *time.Time `json:"snoozed_until,omitempty" db:"snoozed_until"`
+	// PausedReason is paused, or paused_after_failures; empty unless the task is paused.
+	PausedReason Reason    `json:"paused_reason,omitempty" db:"paused_reason"`
+	CreatedAt    time.Time `json:"created_at" db:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at" db:"updated_at"`
 }
 
 // Backoff names how the delay between attempts grows.

@@ -66,6 +66,7 @@ CREATE TABLE agent (
     name text NOT NULL,
     scopes text[] NOT NULL,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    quiet jsonb,
     CONSTRAINT agent_namespace_id_name_key UNIQUE (namespace_id, name),
     CONSTRAINT agent_pkey PRIMARY KEY (namespace_id, id),
     CONSTRAINT agent_namespace_id_fkey FOREIGN KEY (namespace_id) REFERENCES namespace(id),
@@ -120,6 +121,43 @@ CREATE TABLE audit (
     CONSTRAINT audit_pkey PRIMARY KEY (namespace_id, id)
 ) PARTITION BY RANGE (id);
 
+CREATE TABLE calendar (
+    namespace_id uuid NOT NULL,
+    name text NOT NULL,
+    version integer NOT NULL,
+    entries jsonb NOT NULL,
+    updated_by uuid NOT NULL,
+    updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT calendar_pkey PRIMARY KEY (namespace_id, name),
+    CONSTRAINT calendar_name_check CHECK ((name ~ '^[a-z][a-z0-9_-]{0,62}$'::text))
+);
+
+CREATE TABLE condition (
+    namespace_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    task_version integer NOT NULL,
+    met boolean NOT NULL DEFAULT false,
+    met_since timestamp with time zone,
+    fired boolean NOT NULL DEFAULT false,
+    cooldown_until timestamp with time zone,
+    cursor jsonb,
+    probed_at timestamp with time zone,
+    value jsonb,
+    error text NOT NULL DEFAULT ''::text,
+    CONSTRAINT condition_pkey PRIMARY KEY (namespace_id, task_id)
+);
+
+CREATE TABLE debounce (
+    namespace_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    event_at timestamp with time zone NOT NULL,
+    first_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone NOT NULL,
+    CONSTRAINT debounce_pkey PRIMARY KEY (namespace_id, task_id)
+);
+CREATE INDEX debounce_due_idx ON public.debounce USING btree (due_at);
+
 CREATE TABLE event (
     namespace_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -127,8 +165,46 @@ CREATE TABLE event (
     payload jsonb,
     run_id uuid,
     at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT event_pkey PRIMARY KEY (namespace_id, id)
+    hops smallint NOT NULL DEFAULT 0,
+    source text NOT NULL DEFAULT 'run'::text,
+    CONSTRAINT event_pkey PRIMARY KEY (namespace_id, id),
+    CONSTRAINT event_source_check CHECK ((source = ANY (ARRAY['run'::text, 'tool'::text, 'hook'::text, 'inbox'::text, 'system'::text])))
 ) PARTITION BY RANGE (id);
+
+CREATE TABLE event_dedupe (
+    namespace_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    key bytea NOT NULL,
+    event_id uuid NOT NULL,
+    expires_at timestamp with time zone NOT NULL,
+    CONSTRAINT event_dedupe_pkey PRIMARY KEY (namespace_id, task_id, key),
+    CONSTRAINT event_dedupe_key_check CHECK ((length(key) = 32))
+);
+CREATE INDEX event_dedupe_expires_idx ON public.event_dedupe USING btree (expires_at);
+
+CREATE TABLE event_queue (
+    namespace_id uuid NOT NULL,
+    event_id uuid NOT NULL,
+    CONSTRAINT event_queue_pkey PRIMARY KEY (namespace_id, event_id)
+) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_cost_limit=10000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX event_queue_order_idx ON public.event_queue USING btree (event_id);
+
+CREATE TABLE event_source (
+    namespace_id uuid NOT NULL,
+    source text NOT NULL,
+    key text NOT NULL,
+    event_id uuid NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT event_source_pkey PRIMARY KEY (namespace_id, source, key),
+    CONSTRAINT event_source_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200)))
+);
+CREATE INDEX event_source_created_idx ON public.event_source USING btree (created_at);
+
+CREATE TABLE fact (
+    name text NOT NULL,
+    value text NOT NULL,
+    CONSTRAINT fact_pkey PRIMARY KEY (name)
+);
 
 CREATE TABLE idempotency (
     namespace_id uuid NOT NULL,
@@ -182,12 +258,23 @@ CREATE TABLE occurrence (
     reason text NOT NULL DEFAULT ''::text,
     run_id uuid,
     decided_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    CONSTRAINT occurrence_pkey PRIMARY KEY (namespace_id, task_id, nominal_at, kind),
+    event_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'::uuid,
+    CONSTRAINT occurrence_pkey PRIMARY KEY (namespace_id, task_id, nominal_at, kind, event_id),
     CONSTRAINT occurrence_check CHECK (((fate = 'started'::text) OR (reason <> ''::text))),
     CONSTRAINT occurrence_check1 CHECK (((run_id IS NOT NULL) = (fate = 'started'::text))),
     CONSTRAINT occurrence_count_check CHECK ((count >= 1)),
     CONSTRAINT occurrence_fate_check CHECK ((fate = ANY (ARRAY['started'::text, 'skipped'::text, 'missed'::text, 'coalesced'::text])))
 ) PARTITION BY RANGE (nominal_at);
+
+CREATE TABLE preview (
+    namespace_id uuid NOT NULL,
+    id uuid NOT NULL,
+    agent_id uuid NOT NULL,
+    schedule jsonb NOT NULL,
+    created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT preview_pkey PRIMARY KEY (namespace_id, id)
+);
+CREATE INDEX preview_created_idx ON public.preview USING btree (created_at);
 
 CREATE TABLE progress (
     namespace_id uuid NOT NULL,
@@ -238,6 +325,7 @@ CREATE TABLE run (
     params jsonb,
     output jsonb,
     seq bigint NOT NULL DEFAULT 1,
+    event_id uuid,
     CONSTRAINT run_pkey PRIMARY KEY (namespace_id, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX run_task_idx ON ONLY public.run USING btree (task_id, id);
@@ -305,15 +393,28 @@ CREATE TABLE task (
     due_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    max_catch_up integer NOT NULL DEFAULT 0,
+    jitter_seconds integer NOT NULL DEFAULT 0,
+    max_runs integer NOT NULL DEFAULT 0,
+    rules jsonb,
+    runs_started integer NOT NULL DEFAULT 0,
+    pause_after_failures smallint NOT NULL DEFAULT 0,
+    failures_since timestamp with time zone,
+    snoozed_at timestamp with time zone,
+    snoozed_until timestamp with time zone,
+    paused_reason text NOT NULL DEFAULT ''::text,
     CONSTRAINT task_pkey PRIMARY KEY (namespace_id, id),
     CONSTRAINT task_namespace_id_owner_id_fkey FOREIGN KEY (namespace_id, owner_id) REFERENCES agent(namespace_id, id),
-    CONSTRAINT task_check CHECK (((due_at IS NULL) OR (state = 'active'::text))),
+    CONSTRAINT task_due_check CHECK (((due_at IS NULL) OR (state = ANY (ARRAY['active'::text, 'paused'::text])))),
     CONSTRAINT task_max_lateness_seconds_check CHECK ((max_lateness_seconds >= 0)),
     CONSTRAINT task_priority_check CHECK (((priority >= 1) AND (priority <= 9))),
+    CONSTRAINT task_snooze_check CHECK (((snoozed_at IS NULL) = (snoozed_until IS NULL))),
     CONSTRAINT task_state_check CHECK ((state = ANY (ARRAY['active'::text, 'paused'::text, 'finished'::text, 'deleted'::text]))),
     CONSTRAINT task_version_check CHECK ((version >= 1))
 ) WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.02);
+CREATE INDEX task_calendar_idx ON public.task USING gin (((rules -> 'calendars'::text))) WHERE ((rules -> 'calendars'::text) IS NOT NULL);
 CREATE INDEX task_due_idx ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX task_event_idx ON public.task USING btree (namespace_id, id) WHERE ((schedule_kind = 'event'::text) AND (state = ANY (ARRAY['active'::text, 'paused'::text])));
 
 CREATE TABLE task_version (
     namespace_id uuid NOT NULL,
@@ -324,6 +425,20 @@ CREATE TABLE task_version (
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT task_version_pkey PRIMARY KEY (namespace_id, task_id, version)
 );
+
+CREATE TABLE verdict (
+    namespace_id uuid NOT NULL,
+    run_id uuid NOT NULL,
+    task_id uuid NOT NULL,
+    task_version integer NOT NULL,
+    met boolean,
+    value jsonb,
+    cursor jsonb,
+    error text NOT NULL DEFAULT ''::text,
+    at timestamp with time zone NOT NULL,
+    CONSTRAINT verdict_pkey PRIMARY KEY (namespace_id, run_id)
+);
+CREATE INDEX verdict_order_idx ON public.verdict USING btree (run_id);
 
 CREATE TABLE wait (
     namespace_id uuid NOT NULL,
@@ -337,7 +452,9 @@ CREATE TABLE wait (
     failures smallint NOT NULL,
     crashes smallint NOT NULL,
     exclusive boolean NOT NULL,
+    buffered boolean NOT NULL DEFAULT false,
     CONSTRAINT wait_pkey PRIMARY KEY (namespace_id, run_id)
 ) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_cost_limit=10000, autovacuum_vacuum_cost_delay=0);
+CREATE INDEX wait_buffered_idx ON public.wait USING btree (task_id, run_id) WHERE buffered;
 CREATE INDEX wait_due_idx ON public.wait USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX wait_exclusive_idx ON public.wait USING btree (task_id) WHERE exclusive;

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,14 +11,15 @@ import (
 	"github.com/ordinaut/ordinaut/schemas"
 )
 
-// An enumeration in a schema that begins like a list of the domain is that list, neither more nor less.
+// An enumeration in a schema that begins with the first two words of a list of the domain is that list, neither more nor less.
 func TestEnumsAreTheDomains(t *testing.T) {
 	t.Parallel()
 	lists := map[string][]any{}
 	for _, list := range [][]any{
 		anys(ordinaut.RunStates()), anys(ordinaut.ScheduleKinds()), anys(ordinaut.Overlaps()), anys(ordinaut.CatchUps()), anys(ordinaut.Backoffs()),
+		anys(ordinaut.RunKinds()), anys(ordinaut.QuietActions()), anys(ordinaut.OnExcludeds()), anys(ordinaut.ConditionModes()),
 	} {
-		lists[list[0].(string)] = list
+		lists[beginning(list)] = list
 	}
 	found := map[string]bool{}
 	var walk func(where string, v any)
@@ -30,7 +32,7 @@ func TestEnumsAreTheDomains(t *testing.T) {
 				if key != "enum" || !ok {
 					continue
 				}
-				first, _ := enum[0].(string)
+				first := beginning(enum)
 				if list := lists[first]; list != nil {
 					found[first] = true
 					if diff := cmp.Diff(list, enum); diff != "" {
@@ -68,3 +70,6 @@ func anys[T ~string](words []T) []any {
 	}
 	return all
 }
+
+// beginning is the first two words of an enumeration.
+func beginning(list []any) string { return fmt.Sprint(list[:min(2, len(list))]) }

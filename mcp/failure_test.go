@@ -74,7 +74,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		"unknown kind": {
 			"preview_schedule",
 			object{"schedule": object{"kind": "crom", "expr": "0 9 * * *"}},
-			`invalid_argument at /schedule/kind: got "crom", want "cron" or "interval" or "once" or "manual"; did you mean "cron"? Example: {"schedule":{"kind":"cron","expr":"30 2 * * *","timezone":"Europe/Berlin"}} (REQ)`,
+			`invalid_argument at /schedule/kind: got "crom", want "cron" or "rrule" or "interval" or "once" or "event" or "condition" or "manual"; did you mean "cron"? Example: {"schedule":{"kind":"cron","expr":"30 2 * * *","timezone":"Europe/Berlin"}} (REQ)`,
 		},
 		"never due": {
 			"preview_schedule",

@@ -102,9 +102,9 @@ func TestGetTaskTellsTheLatestOccurrences(t *testing.T) {
 	}
 	var first time.Time
 	if _, err := h.store.Tick(t.Context(), 1, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
-		first = due[0].NextAt
+		first = *due[0].NextAt
 		later := now.Add(time.Hour)
-		d := ordinaut.Decision{TaskID: due[0].TaskID, NextAt: &later}
+		d := ordinaut.Decision{TaskID: due[0].TaskID, NextAt: &later, DueAt: &later}
 		for i := range 12 {
 			at := first.Add(time.Duration(i) * time.Minute)
 			d.Occurrences = append(d.Occurrences, ordinaut.Occurrence{

@@ -46,6 +46,10 @@ type scheduleArgs struct {
 	Overlap            string `json:"overlap,omitempty"`
 	CatchUp            string `json:"catch_up,omitempty"`
 	MaxLatenessSeconds int    `json:"max_lateness_seconds,omitempty"`
+	MaxCatchUp         int    `json:"max_catch_up,omitempty"`
+	JitterSeconds      int    `json:"jitter_seconds,omitempty"`
+	MaxRuns            int    `json:"max_runs,omitempty"`
+	ordinaut.Rules
 }
 
 // schedule returns the schedule of the argument named schedule.
@@ -53,7 +57,10 @@ func (a scheduleArgs) schedule() (ordinaut.Schedule, error) {
 	s := ordinaut.Schedule{
 		Kind: ordinaut.ScheduleKind(a.Kind), Expr: a.Expr, Timezone: a.Timezone,
 		Overlap: ordinaut.Overlap(a.Overlap), CatchUp: ordinaut.CatchUp(a.CatchUp),
-		MaxLatenessSeconds: a.MaxLatenessSeconds,
+		MaxLatenessSeconds: a.MaxLatenessSeconds, MaxCatchUp: a.MaxCatchUp, JitterSeconds: a.JitterSeconds, MaxRuns: a.MaxRuns,
+	}
+	if !a.Rules.IsZero() {
+		s.Rules = &a.Rules
 	}
 	var err error
 	if s.StartsAt, err = parseInstant("/schedule/starts_at", a.StartsAt); err != nil {
@@ -73,6 +80,10 @@ type scheduleView struct {
 	Overlap            string `json:"overlap"`
 	CatchUp            string `json:"catch_up"`
 	MaxLatenessSeconds int    `json:"max_lateness_seconds,omitempty"`
+	MaxCatchUp         int    `json:"max_catch_up,omitempty"`
+	JitterSeconds      int    `json:"jitter_seconds,omitempty"`
+	MaxRuns            int    `json:"max_runs,omitempty"`
+	*ordinaut.Rules
 }
 
 func viewSchedule(s ordinaut.Schedule) scheduleView {
@@ -80,6 +91,7 @@ func viewSchedule(s ordinaut.Schedule) scheduleView {
 		Kind: string(s.Kind), Expr: s.Expr, Timezone: s.Timezone,
 		StartsAt: stampOf(s.StartsAt), EndsAt: stampOf(s.EndsAt),
 		Overlap: string(s.Overlap), CatchUp: string(s.CatchUp), MaxLatenessSeconds: s.MaxLatenessSeconds,
+		MaxCatchUp: s.MaxCatchUp, JitterSeconds: s.JitterSeconds, MaxRuns: s.MaxRuns, Rules: s.Rules,
 	}
 }
 

@@ -46,7 +46,7 @@ func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Deci
 		plan, err := d.plans.get(due[i].Schedule)
 		if err != nil {
 			undecided = append(undecided, Undecided{TaskID: due[i].TaskID, Err: err})
-			decisions = append(decisions, ordinaut.Decision{TaskID: due[i].TaskID, NextAt: &due[i].NextAt})
+			decisions = append(decisions, unchanged(&due[i]))
 			continue
 		}
 		decisions = append(decisions, decide(now.UTC(), &due[i], plan))
@@ -54,16 +54,20 @@ func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Deci
 	return decisions, undecided
 }
 
+// unchanged leaves a task due as it stands.
+func unchanged(task *ordinaut.DueTask) ordinaut.Decision {
+	return ordinaut.Decision{TaskID: task.TaskID, NextAt: task.NextAt, DueAt: &task.DueAt}
+}
+
 func decide(now time.Time, task *ordinaut.DueTask, plan *Plan) ordinaut.Decision {
 	decision := ordinaut.Decision{TaskID: task.TaskID}
-	first := task.NextAt.UTC()
-	if first.After(now) {
-		decision.NextAt = &first
+	if task.NextAt == nil || task.NextAt.After(now) {
+		decision.NextAt, decision.DueAt = task.NextAt, task.NextAt
 		return decision
 	}
-	b := plan.backlog(first, now)
+	b := plan.backlog(task.NextAt.UTC(), now)
 	if b.hasNext {
-		decision.NextAt = &b.next
+		decision.NextAt, decision.DueAt = &b.next, &b.next
 	}
 	ledger := ledger{namespace: task.NamespaceID, task: task.TaskID, now: now}
 	tooLate := now.Sub(b.last) > maxLateness(task.Schedule, b)

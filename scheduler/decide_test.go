@@ -21,7 +21,7 @@ func at(text string) time.Time {
 
 func dueTask(kind ordinaut.ScheduleKind, expr string, next time.Time) ordinaut.DueTask {
 	return ordinaut.DueTask{
-		NamespaceID: ordinaut.NewNamespaceID(), TaskID: ordinaut.NewTaskID(), NextAt: next,
+		NamespaceID: ordinaut.NewNamespaceID(), TaskID: ordinaut.NewTaskID(), NextAt: &next, DueAt: next,
 		Schedule: ordinaut.Schedule{
 			Kind: kind, Expr: expr, Timezone: "UTC", StartsAt: &next,
 			Overlap: ordinaut.OverlapSkip, CatchUp: ordinaut.CatchUpLatest,
@@ -185,7 +185,8 @@ func TestDecideNamesTheGap(t *testing.T) {
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Error(diff)
 	}
-	task.NextAt = at("2026-03-30T00:30:00Z")
+	next := at("2026-03-30T00:30:00Z")
+	task.NextAt = &next
 	rows, _ = decideOne(t, at("2026-03-30T00:30:01Z"), task)
 	if len(rows) != 1 || rows[0].Reason != "" {
 		t.Errorf("the day after has rows %v, want one without a reason", rows)
@@ -239,10 +240,10 @@ func TestEveryNominalTimeHasOneFate(t *testing.T) {
 		}
 		decider, now := NewDecider(1), next
 		var rows []ordinaut.Occurrence
-		task := ordinaut.DueTask{TaskID: ordinaut.NewTaskID(), Schedule: s, NextAt: next}
+		task := ordinaut.DueTask{TaskID: ordinaut.NewTaskID(), Schedule: s, NextAt: &next, DueAt: next}
 		for range rapid.IntRange(1, 6).Draw(t, "ticks") {
 			late := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 50 * time.Minute, 5 * time.Hour, 40 * time.Hour}).Draw(t, "lateness")
-			now = laterTime(now, task.NextAt).Add(time.Duration(rapid.Int64Range(0, int64(late)).Draw(t, "late by")))
+			now = laterTime(now, *task.NextAt).Add(time.Duration(rapid.Int64Range(0, int64(late)).Draw(t, "late by")))
 			task.Busy = rapid.Bool().Draw(t, "busy")
 			decisions, _ := decider.Decide(now, []ordinaut.DueTask{task})
 			rows = append(rows, decisions[0].Occurrences...)
@@ -255,7 +256,7 @@ func TestEveryNominalTimeHasOneFate(t *testing.T) {
 			if !decisions[0].NextAt.After(now) {
 				t.Fatalf("%+v: next %s is not later than now %s", s, decisions[0].NextAt, now)
 			}
-			task.NextAt = *decisions[0].NextAt
+			task.NextAt = decisions[0].NextAt
 		}
 		for at, ok := plan.Next(start); ok && !at.After(now); at, ok = plan.Next(at) {
 			if len(rows) == 0 || at.Before(rows[0].NominalAt) || at.After(rows[0].LastAt) {

@@ -72,7 +72,7 @@ func TestParseRefuses(t *testing.T) {
 		pointer string
 		words   string
 	}{
-		"unknown kind":         {ordinaut.Schedule{Kind: "rrule", Expr: "FREQ=DAILY"}, "/schedule/kind", "cron, interval, once, manual"},
+		"unknown kind":         {ordinaut.Schedule{Kind: "weekly", Expr: "MON"}, "/schedule/kind", "cron, rrule, interval, once, event, condition, manual"},
 		"no kind":              {ordinaut.Schedule{Expr: "* * * * *"}, "/schedule/kind", "allowed are"},
 		"a step too long":      {ordinaut.Schedule{Kind: "cron", Expr: "*/90 * * * *"}, "/schedule/expr", "interval"},
 		"hour 24":              {ordinaut.Schedule{Kind: "cron", Expr: "0 24 * * *"}, "/schedule/expr", "hour field"},
@@ -97,8 +97,8 @@ func TestParseRefuses(t *testing.T) {
 		"once, relative":       {ordinaut.Schedule{Kind: "once", Expr: "in a bit"}, "/schedule/expr", "not a duration"},
 		"once, after its end":  {ordinaut.Schedule{Kind: "once", Expr: "in 3h", EndsAt: &later}, "/schedule/", ""},
 		"manual with expr":     {ordinaut.Schedule{Kind: "manual", Expr: "now"}, "/schedule/expr", "no expr"},
-		"unknown overlap":      {ordinaut.Schedule{Kind: "manual", Overlap: "queue"}, "/schedule/overlap", "skip, allow"},
-		"unknown catch-up":     {ordinaut.Schedule{Kind: "manual", CatchUp: "all"}, "/schedule/catch_up", "latest, none"},
+		"unknown overlap":      {ordinaut.Schedule{Kind: "manual", Overlap: "queue"}, "/schedule/overlap", "skip, buffer_one, buffer_all, cancel_running, allow"},
+		"unknown catch-up":     {ordinaut.Schedule{Kind: "manual", CatchUp: "some"}, "/schedule/catch_up", "latest, all, none"},
 		"negative lateness":    {ordinaut.Schedule{Kind: "manual", MaxLatenessSeconds: -1}, "/schedule/max_lateness_seconds", "604800"},
 		"bytes in the kind":    {ordinaut.Schedule{Kind: ordinaut.ScheduleKind("\x1b[2J" + strings.Repeat("x", 5000))}, "/schedule/kind", "allowed are"},
 		"bytes in a cron item": {ordinaut.Schedule{Kind: "cron", Expr: "\u202e\x00 * * * *"}, "/schedule/expr", "minute field"},

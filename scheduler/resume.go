@@ -15,7 +15,7 @@ import (
 // task.NextAt is the nominal time at which the task was paused; nil means that none was left. A
 // schedule that cannot be read is left as it stands, as in a tick.
 func DecideResume(now time.Time, task ordinaut.Task) ordinaut.Decision {
-	decision := ordinaut.Decision{TaskID: task.ID, NextAt: task.NextAt}
+	decision := ordinaut.Decision{TaskID: task.ID, NextAt: task.NextAt, DueAt: task.NextAt}
 	now = now.UTC()
 	if task.NextAt == nil || task.NextAt.After(now) {
 		return decision
@@ -24,13 +24,13 @@ func DecideResume(now time.Time, task ordinaut.Task) ordinaut.Decision {
 	if err != nil {
 		return decision
 	}
-	decision.NextAt = nil
+	decision.NextAt, decision.DueAt = nil, nil
 	b := plan.backlog(task.NextAt.UTC(), now)
 	if b.hasNext {
-		decision.NextAt = &b.next
+		decision.NextAt, decision.DueAt = &b.next, &b.next
 	}
 	if b.startsLate(now, task.Spec.Schedule) {
-		decision.NextAt = &b.last
+		decision.NextAt, decision.DueAt = &b.last, &b.last
 		return decision
 	}
 	ledger := ledger{namespace: task.NamespaceID, task: task.ID, now: now}

@@ -58,7 +58,7 @@ func (s *table) tick(_ context.Context, limit int, decide func(time.Time, []ordi
 			s.started = append(s.started, now)
 		}
 		if d.NextAt != nil {
-			task.NextAt = *d.NextAt
+			task.NextAt, task.DueAt = d.NextAt, *d.DueAt
 			s.tasks = append(s.tasks, task)
 		}
 	}

@@ -35,7 +35,7 @@ const claimRuns = `WITH taken AS (
     INSERT INTO progress (namespace_id, run_id, seq, type, at, state)
     SELECT namespace_id, run_id, seq, 'run.started', claimed_at, 'running' FROM leased WHERE epoch > 1
 )
-SELECT t.namespace_id, t.run_id, t.epoch + 1, t.task_id, r.task_version, r.kind, r.params, r.nominal_at, r.due_at,
+SELECT t.namespace_id, t.run_id, t.epoch + 1, t.task_id, r.task_version, r.kind, r.params, r.nominal_at, r.event_id, r.due_at,
     r.queued_at, (SELECT claimed_at FROM leased LIMIT 1), t.started_at, t.failures, t.seq + 1, t.rank_at
 FROM taken t JOIN run r ON r.namespace_id = t.namespace_id AND r.id = t.run_id AND r.task_id = t.task_id
 ORDER BY t.rank_at, t.run_id`
@@ -60,7 +60,7 @@ func (s *Store) ClaimRuns(ctx context.Context, worker string, ttl time.Duration,
 	var last rank
 	_, err = pgx.ForEachRow(rows, []any{
 		(*[16]byte)(&a.NamespaceID), (*[16]byte)(&a.RunID), &a.Epoch, (*[16]byte)(&a.TaskID), &a.TaskVersion, (*string)(&a.Kind),
-		&a.Params, &a.NominalAt, &a.DueAt, &a.QueuedAt, &a.ClaimedAt, &a.StartedAt, &a.Failures, &a.Seq, &last.rankAt,
+		&a.Params, &a.NominalAt, &a.EventID, &a.DueAt, &a.QueuedAt, &a.ClaimedAt, &a.StartedAt, &a.Failures, &a.Seq, &last.rankAt,
 	}, func() error {
 		last.runID = a.RunID
 		attempts = append(attempts, a)

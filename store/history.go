@@ -54,8 +54,8 @@ func (s *Store) ListProgress(ctx context.Context, ns ordinaut.NamespaceID, run o
 
 // ListOccurrences returns the latest rows of the task's ledger, newest first.
 func (s *Store) ListOccurrences(ctx context.Context, ns ordinaut.NamespaceID, taskID ordinaut.TaskID, limit int) ([]ordinaut.Occurrence, error) {
-	const occurrences = `SELECT namespace_id, task_id, nominal_at, last_at, count, kind, fate, reason, run_id, decided_at
+	const occurrences = `SELECT namespace_id, task_id, nominal_at, last_at, count, kind, fate, reason, run_id, event_id, decided_at
 FROM occurrence WHERE namespace_id = $1 AND task_id = $2
-ORDER BY nominal_at DESC, kind LIMIT $3`
+ORDER BY nominal_at DESC, kind, event_id LIMIT $3`
 	return list[ordinaut.Occurrence](ctx, s, occurrences, [16]byte(ns), [16]byte(taskID), pageSize(limit))
 }

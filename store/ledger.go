@@ -13,30 +13,36 @@ import (
 // insertLedger writes rows of the ledger and queues a run for each that was started. A nominal time
 // that has its row already keeps it, and gets no second run.
 //
-//	$1…$9 the rows: namespace, task, nominal_at, kind, last_at, count, fate, reason, run (NULL unless started)
+//	$1…$10 the rows: namespace, task, nominal_at, kind, last_at, count, fate, reason, run (NULL unless started), event
+//	$11, $12 of the runs: when each is due, whether it waits for the task's live run to end
 //
 // The tasks are held locked by the caller. Served by occurrence_pkey and task_pkey.
 const insertLedger = `WITH ledger AS (
-    INSERT INTO occurrence (namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id)
+    INSERT INTO occurrence (namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id, event_id)
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::int[], $7::text[],
-        $8::text[], $9::uuid[])
+        $8::text[], $9::uuid[], $10::uuid[])
     ON CONFLICT DO NOTHING
-    RETURNING namespace_id, task_id, nominal_at, kind, run_id
+    RETURNING namespace_id, task_id, nominal_at, kind, run_id, event_id
 ), started AS (
-    SELECT l.*, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at,
+    SELECT l.*, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at, more.due_at, more.buffered,
         row_number() OVER (ORDER BY l.nominal_at, l.run_id) AS ord
-    FROM ledger l
+    FROM unnest($9::uuid[], $11::timestamptz[], $12::boolean[]) AS more (run_id, due_at, buffered)
+    JOIN ledger l ON l.run_id = more.run_id
     CROSS JOIN LATERAL (SELECT version, priority, overlap FROM task WHERE namespace_id = l.namespace_id AND id = l.task_id OFFSET 0) AS t
     CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
     WHERE l.run_id IS NOT NULL
 ), made AS (
-    INSERT INTO run (namespace_id, id, task_id, task_version, kind, nominal_at, due_at, queued_at)
-    SELECT namespace_id, run_id, task_id, version, kind, nominal_at, nominal_at, at FROM started
+    INSERT INTO run (namespace_id, id, task_id, task_version, kind, nominal_at, due_at, queued_at, event_id)
+    SELECT namespace_id, run_id, task_id, version, kind, nominal_at, due_at, at,
+        nullif(event_id, '00000000-0000-0000-0000-000000000000') FROM started
+), buffered AS (
+    INSERT INTO wait (namespace_id, run_id, task_id, seq, epoch, priority, failures, crashes, exclusive, buffered)
+    SELECT namespace_id, run_id, task_id, 1, 0, priority, 0, 0, exclusive, true FROM started WHERE buffered
 ), queued AS (
     INSERT INTO queue (namespace_id, run_id, task_id, rank_at, priority, exclusive)
     SELECT namespace_id, run_id, task_id,
         at + (priority - 5) * interval '10 seconds' + ord * interval '1 microsecond', priority, exclusive
-    FROM started
+    FROM started WHERE NOT buffered
 )
 SELECT namespace_id, run_id AS id, task_id, at AS queued_at FROM started`
 
@@ -58,7 +64,8 @@ func writeLedger(ctx context.Context, tx pgx.Tx, rows []ledgerRow) ([]madeRun, e
 		nominal, last        = make([]time.Time, len(rows)), make([]time.Time, len(rows))
 		kinds, fates, causes = make([]string, len(rows)), make([]string, len(rows)), make([]string, len(rows))
 		counts               = make([]int32, len(rows))
-		runs                 = make([]*[16]byte, len(rows))
+		runs, events         = make([]*[16]byte, len(rows)), make([][16]byte, len(rows))
+		due, buffered        = make([]time.Time, len(rows)), make([]bool, len(rows))
 	)
 	for i, r := range rows {
 		namespaces[i], tasks[i], nominal[i] = r.ns, r.task, r.NominalAt
@@ -71,6 +78,10 @@ func writeLedger(ctx context.Context, tx pgx.Tx, rows []ledgerRow) ([]madeRun, e
 			id := [16]byte(cmp.Or(r.RunID, ordinaut.NewRunID()))
 			runs[i] = &id
 		}
+		events[i], due[i], buffered[i] = r.EventID, r.DueAt, r.Buffered
+		if r.DueAt.IsZero() {
+			due[i] = r.NominalAt
+		}
 	}
-	return query[madeRun](ctx, tx, insertLedger, namespaces, tasks, nominal, kinds, last, counts, fates, causes, runs)
+	return query[madeRun](ctx, tx, insertLedger, namespaces, tasks, nominal, kinds, last, counts, fates, causes, runs, events, due, buffered)
 }

@@ -22,7 +22,7 @@ func (s *Store) PauseTask(ctx context.Context, call ordinaut.Call, id ordinaut.T
 			return nil, ordinaut.Errorf(ordinaut.CodeConflict, "%s is finished: its schedule has nothing left to pause", id)
 		}
 		// next_at stays: it tells resume_task from when on times were passed over.
-		const pause = `UPDATE task SET state = 'paused', note = $3, due_at = NULL, updated_at = clock_timestamp()
+		const pause = `UPDATE task SET state = 'paused', note = $3, paused_reason = 'paused', due_at = NULL, updated_at = clock_timestamp()
 WHERE namespace_id = $1 AND id = $2`
 		_, err = tx.Exec(ctx, pause, [16]byte(task.NamespaceID), [16]byte(id), clean(note))
 		return nil, err
@@ -57,10 +57,11 @@ func (s *Store) ResumeTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 			return nil, fmt.Errorf("resume %s: %w", id, err)
 		}
 		const resume = `UPDATE task
-SET state = $3, note = $4, next_at = $5, due_at = CASE WHEN $3 = 'active' THEN $5::timestamptz END, updated_at = clock_timestamp()
+SET state = $3, note = $4, next_at = $5, due_at = CASE WHEN $3 = 'active' THEN $6::timestamptz END, paused_reason = '',
+    updated_at = clock_timestamp()
 WHERE namespace_id = $1 AND id = $2`
 		_, err = tx.Exec(ctx, resume, [16]byte(task.NamespaceID), [16]byte(id),
-			string(stateFor(task.Spec.Schedule.Kind, decision.NextAt)), clean(note), decision.NextAt)
+			string(stateFor(task.Spec.Schedule.Kind, decision.NextAt)), clean(note), decision.NextAt, decision.DueAt)
 		return map[string]any{"occurrences": len(decision.Occurrences), "runs": len(made)}, err
 	})
 	if err != nil {

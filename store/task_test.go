@@ -128,7 +128,7 @@ func TestPauseAndResume(t *testing.T) {
 		if given.NextAt == nil || !given.NextAt.Equal(*task.NextAt) || time.Since(now).Abs() > time.Minute {
 			t.Errorf("decide was given next %v at %v, want %v", given.NextAt, now, task.NextAt)
 		}
-		return ordinaut.Decision{NextAt: next, Occurrences: []ordinaut.Occurrence{{
+		return ordinaut.Decision{NextAt: next, DueAt: next, Occurrences: []ordinaut.Occurrence{{
 			NominalAt: *given.NextAt, LastAt: given.NextAt.Add(time.Hour), Count: 2,
 			Kind: ordinaut.RunScheduled, Fate: ordinaut.FateSkipped, Reason: ordinaut.ReasonPaused,
 		}}}

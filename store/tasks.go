@@ -13,7 +13,8 @@ import (
 
 // taskColumns are the columns of an [ordinaut.Task], from task t and its present task_version v.
 const taskColumns = `t.namespace_id, t.id, t.owner_id, t.version, t.state, t.note, v.spec,
-    CASE WHEN t.state = 'active' THEN t.next_at END AS next_at, t.created_at, t.updated_at`
+    CASE WHEN t.state = 'active' THEN t.next_at END AS next_at, t.due_at, t.snoozed_at, t.snoozed_until, t.paused_reason,
+    t.created_at, t.updated_at`
 
 // taskByID also finds deleted tasks. Served by the primary keys.
 const taskByID = `SELECT ` + taskColumns + `
@@ -90,15 +91,20 @@ func (s *Store) TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ord
 // paused task stays paused: its due time is NULL until it is resumed.
 const upsertTask = `WITH written AS (
     INSERT INTO task AS t (namespace_id, id, owner_id, version, state, title, priority, schedule_kind, schedule_expr,
-        timezone, starts_at, ends_at, overlap, catch_up, max_lateness_seconds, next_at, due_at)
+        timezone, starts_at, ends_at, overlap, catch_up, max_lateness_seconds, max_catch_up, jitter_seconds, max_runs, rules,
+        pause_after_failures, next_at, due_at)
     VALUES (@namespace_id, @id, @agent_id, @version, @state, @title, @priority, @schedule_kind, @schedule_expr,
-        @timezone, @starts_at, @ends_at, @overlap, @catch_up, @max_lateness_seconds, @next_at,
-        CASE WHEN @state::text = 'active' THEN @next_at::timestamptz END)
+        @timezone, @starts_at, @ends_at, @overlap, @catch_up, @max_lateness_seconds, @max_catch_up, @jitter_seconds, @max_runs,
+        @rules, @pause_after_failures, @next_at, CASE WHEN @state::text = 'active' THEN @due_at::timestamptz END)
     ON CONFLICT (namespace_id, id) DO UPDATE
     SET version = excluded.version, state = excluded.state, title = excluded.title, priority = excluded.priority,
         schedule_kind = excluded.schedule_kind, schedule_expr = excluded.schedule_expr, timezone = excluded.timezone,
         starts_at = excluded.starts_at, ends_at = excluded.ends_at, overlap = excluded.overlap,
         catch_up = excluded.catch_up, max_lateness_seconds = excluded.max_lateness_seconds,
+        max_catch_up = excluded.max_catch_up, jitter_seconds = excluded.jitter_seconds, max_runs = excluded.max_runs,
+        rules = excluded.rules, pause_after_failures = excluded.pause_after_failures,
+        runs_started = CASE WHEN @keep THEN t.runs_started ELSE 0 END,
+        snoozed_at = CASE WHEN @keep THEN t.snoozed_at END, snoozed_until = CASE WHEN @keep THEN t.snoozed_until END,
         next_at = CASE WHEN @keep THEN t.next_at ELSE excluded.next_at END,
         due_at = CASE WHEN @keep THEN t.due_at ELSE excluded.due_at END, updated_at = clock_timestamp()
 )
@@ -121,7 +127,9 @@ func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.T
 		"state": state, "title": spec.Title, "priority": spec.Priority, "schedule_kind": spec.Schedule.Kind,
 		"schedule_expr": spec.Schedule.Expr, "timezone": spec.Schedule.Timezone, "starts_at": spec.Schedule.StartsAt,
 		"ends_at": spec.Schedule.EndsAt, "overlap": spec.Schedule.Overlap, "catch_up": spec.Schedule.CatchUp,
-		"max_lateness_seconds": spec.Schedule.MaxLatenessSeconds, "next_at": due.next, "keep": due.keep,
+		"max_lateness_seconds": spec.Schedule.MaxLatenessSeconds, "max_catch_up": spec.Schedule.MaxCatchUp,
+		"jitter_seconds": spec.Schedule.JitterSeconds, "max_runs": spec.Schedule.MaxRuns, "rules": spec.Schedule.Rules,
+		"pause_after_failures": spec.PauseAfterFailures, "next_at": due.next, "due_at": due.next, "keep": due.keep,
 		"spec": json.RawMessage(doc),
 	})
 	return err

@@ -14,31 +14,45 @@ import (
 // maxNext caps how far ahead a method that says when to look again looks.
 const maxNext = time.Hour
 
-// dueTasks locks tasks that are due, $1 at most, and tells whether a run of each is live. SKIP LOCKED
-// lets schedulers work side by side. Served by task_due_idx and the three …_exclusive_idx; a task that
-// allows overlap is not looked for. LIMIT keeps the planner from reading all of an index into a hash,
-// as it may for EXISTS.
+// dueTasks locks tasks that a scheduler must look at, $1 at most, and tells which runs of each are live.
+// SKIP LOCKED lets schedulers work side by side. Served by task_due_idx, the three …_exclusive_idx and
+// wait_buffered_idx; a task that allows overlap is not looked for. LIMIT keeps the planner from reading
+// all of an index into a hash, as it may for EXISTS.
 const dueTasks = `WITH due AS MATERIALIZED (
-    SELECT namespace_id, id, schedule_kind, schedule_expr, timezone, starts_at, ends_at, overlap,
-        catch_up, max_lateness_seconds, next_at
+    SELECT namespace_id, id, owner_id, ` + scheduleColumns + `, state, next_at, due_at, snoozed_at, snoozed_until, runs_started
     FROM task
     WHERE due_at <= statement_timestamp()
     ORDER BY due_at
     LIMIT $1
     FOR NO KEY UPDATE SKIP LOCKED
 )
-SELECT due.*, due.overlap <> 'allow' AND coalesce(
-    (SELECT true FROM queue q WHERE q.task_id = due.id AND q.exclusive LIMIT 1),
-    (SELECT true FROM lease l WHERE l.task_id = due.id AND l.exclusive LIMIT 1),
-    (SELECT true FROM wait w WHERE w.task_id = due.id AND w.exclusive LIMIT 1),
-    false) AS busy
+SELECT due.namespace_id, due.id, ` + scheduleColumns + `, state, next_at, due_at, snoozed_at, snoozed_until, runs_started,
+    (SELECT quiet FROM agent a WHERE a.namespace_id = due.namespace_id AND a.id = due.owner_id) AS agent_quiet,
+    due.overlap <> 'allow' AND coalesce(
+        (SELECT true FROM queue q WHERE q.task_id = due.id AND q.exclusive LIMIT 1),
+        (SELECT true FROM lease l WHERE l.task_id = due.id AND l.exclusive LIMIT 1),
+        (SELECT true FROM wait w WHERE w.task_id = due.id AND w.exclusive LIMIT 1),
+        false) AS busy,
+    CASE WHEN due.overlap IN ('skip', 'allow') THEN 0
+        ELSE (SELECT count(*) FROM wait w WHERE w.task_id = due.id AND w.buffered) END AS buffered
 FROM due`
 
-// moveTasks sets the next time of ticked tasks: $1 namespaces, $2 tasks, $3 next times, where NULL means
-// that the schedule is exhausted.
+// scheduleColumns are the columns of an [ordinaut.Schedule] in table task.
+const scheduleColumns = `schedule_kind, schedule_expr, timezone, starts_at, ends_at, overlap, catch_up,
+    max_lateness_seconds, max_catch_up, jitter_seconds, max_runs, rules`
+
+// moveTasks sets the next times of ticked tasks: $1 namespaces, $2 tasks, $3 next nominal times, $4 when to
+// look again, where NULL means that the schedule is exhausted, $5 runs that the tick started, $6 whether
+// the snoozed occurrence is over, $7 whether a pause is.
 const moveTasks = `UPDATE task
-SET next_at = d.next_at, due_at = d.next_at, state = CASE WHEN d.next_at IS NULL THEN 'finished' ELSE state END
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[]) AS d (namespace_id, id, next_at)
+SET next_at = d.next_at, due_at = d.due_at, runs_started = runs_started + d.started,
+    state = CASE WHEN d.due_at IS NULL THEN 'finished' WHEN d.resumed THEN 'active' ELSE state END,
+    paused_reason = CASE WHEN d.resumed THEN '' ELSE paused_reason END,
+    note = CASE WHEN d.resumed THEN '' ELSE note END,
+    snoozed_at = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_at END,
+    snoozed_until = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_until END
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::boolean[], $7::boolean[])
+    AS d (namespace_id, id, next_at, due_at, started, snooze_over, resumed)
 WHERE task.namespace_id = d.namespace_id AND task.id = d.id`
 
 // nextDue gives the seconds until the earliest due time that lies ahead. Those that are due already and
@@ -55,6 +69,9 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		due, err := query[ordinaut.DueTask](ctx, tx, dueTasks, limit)
 		if err != nil {
+			return err
+		}
+		if err := loadCalendars(ctx, tx, due); err != nil {
 			return err
 		}
 		result.Due = len(due)
@@ -112,14 +129,28 @@ func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(no
 	if err != nil {
 		return nil, fmt.Errorf("write the ledger: %w", err)
 	}
-	namespaces, tasks, next := make([][16]byte, len(decisions)), make([][16]byte, len(decisions)), make([]*time.Time, len(decisions))
-	for i, d := range decisions {
-		namespaces[i], tasks[i], next[i] = namespaceOf[d.TaskID], d.TaskID, d.NextAt
-	}
-	if _, err := tx.Exec(ctx, moveTasks, namespaces, tasks, next); err != nil {
+	if err := move(ctx, tx, namespaceOf, decisions); err != nil {
 		return nil, fmt.Errorf("move tasks on: %w", err)
 	}
 	return made, auditTick(ctx, tx, namespaceOf, decisions)
+}
+
+// move writes when the tasks are due next.
+func move(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]ordinaut.NamespaceID, decisions []ordinaut.Decision) error {
+	n := len(decisions)
+	namespaces, tasks, next, due := make([][16]byte, n), make([][16]byte, n), make([]*time.Time, n), make([]*time.Time, n)
+	started, snoozes, resumed := make([]int32, n), make([]bool, n), make([]bool, n)
+	for i, d := range decisions {
+		namespaces[i], tasks[i], next[i], due[i] = namespaceOf[d.TaskID], d.TaskID, d.NextAt, d.DueAt
+		snoozes[i], resumed[i] = d.SnoozeOver, d.Resumed
+		for _, o := range d.Occurrences {
+			if o.Fate == ordinaut.FateStarted {
+				started[i]++
+			}
+		}
+	}
+	_, err := tx.Exec(ctx, moveTasks, namespaces, tasks, next, due, started, snoozes, resumed)
+	return err
 }
 
 // checkDecisions refuses decisions that leave out a task, which would be due for ever.
@@ -142,12 +173,12 @@ func checkDecisions(due []ordinaut.DueTask, decisions []ordinaut.Decision) error
 // changing returns the decisions that change something. A task that nobody here can decide on stays due,
 // and is looked at every second: that must leave no trace.
 func changing(due []ordinaut.DueTask, decisions []ordinaut.Decision) []ordinaut.Decision {
-	nextAt := make(map[ordinaut.TaskID]time.Time, len(due))
+	dueAt := make(map[ordinaut.TaskID]time.Time, len(due))
 	for _, d := range due {
-		nextAt[d.TaskID] = d.NextAt
+		dueAt[d.TaskID] = d.DueAt
 	}
 	return slices.DeleteFunc(slices.Clone(decisions), func(d ordinaut.Decision) bool {
-		return len(d.Occurrences) == 0 && d.NextAt != nil && d.NextAt.Equal(nextAt[d.TaskID])
+		return len(d.Occurrences) == 0 && !d.Resumed && !d.SnoozeOver && d.DueAt != nil && d.DueAt.Equal(dueAt[d.TaskID])
 	})
 }
 

@@ -17,8 +17,8 @@ func startAll(every time.Duration) func(time.Time, []ordinaut.DueTask) []ordinau
 		all := make([]ordinaut.Decision, len(due))
 		for i, d := range due {
 			next := now.Add(every)
-			all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: &next, Occurrences: []ordinaut.Occurrence{{
-				NominalAt: d.NextAt, LastAt: d.NextAt, Count: 1, Kind: ordinaut.RunScheduled,
+			all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: &next, DueAt: &next, Occurrences: []ordinaut.Occurrence{{
+				NominalAt: *d.NextAt, LastAt: *d.NextAt, Count: 1, Kind: ordinaut.RunScheduled,
 				Fate: ordinaut.FateStarted, RunID: ordinaut.NewRunID(),
 			}}}
 		}
@@ -114,8 +114,7 @@ func TestTickSeesBusyTasks(t *testing.T) {
 				if d.Kind != ordinaut.ScheduleInterval || d.Expr != "1h" {
 					t.Errorf("due task = %+v", d)
 				}
-				next := d.NextAt
-				all = append(all, ordinaut.Decision{TaskID: d.TaskID, NextAt: &next})
+				all = append(all, ordinaut.Decision{TaskID: d.TaskID, NextAt: d.NextAt, DueAt: &d.DueAt})
 			}
 			return all
 		}))(t)
@@ -200,7 +199,7 @@ func TestTickLeavesTheUndecidedAlone(t *testing.T) {
 		all := startAll(time.Hour)(now, due)
 		for i, d := range due {
 			if d.TaskID == odd.ID {
-				all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: &d.NextAt}
+				all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: d.NextAt, DueAt: &d.DueAt}
 			}
 		}
 		return all
