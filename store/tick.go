@@ -14,19 +14,27 @@ import (
 // maxNext caps how far ahead a method that says when to look again looks.
 const maxNext = time.Hour
 
-// dueTasks locks tasks that a scheduler must look at, $1 at most, and tells which runs of each are live.
+// dueTasks locks tasks that a scheduler must look at, the $1 that are due the longest, and tells which
+// runs of each are live. When there are that many, a burst is being worked off: the $2 that became due last
+// are taken too, so that those which the burst does not concern keep their time.
+//
 // SKIP LOCKED lets schedulers work side by side. Served by task_due_idx, the three …_exclusive_idx and
 // wait_buffered_idx; a task that allows overlap is not looked for. LIMIT keeps the planner from reading
 // all of an index into a hash, as it may for EXISTS.
-const dueTasks = `WITH due AS MATERIALIZED (
-    SELECT namespace_id, id, owner_id, ` + scheduleColumns + `, state, next_at, due_at, snoozed_at, snoozed_until, runs_started
-    FROM task
+const dueTasks = `WITH oldest AS MATERIALIZED (
+    SELECT ` + tickColumns + `, owner_id FROM task
     WHERE due_at <= statement_timestamp()
-    ORDER BY due_at
-    LIMIT $1
+    ORDER BY due_at LIMIT $1
     FOR NO KEY UPDATE SKIP LOCKED
+), newest AS MATERIALIZED (
+    SELECT ` + tickColumns + `, owner_id FROM task
+    WHERE due_at <= statement_timestamp() AND due_at > (SELECT max(due_at) FROM oldest HAVING count(*) = $1)
+    ORDER BY due_at DESC LIMIT $2
+    FOR NO KEY UPDATE SKIP LOCKED
+), due AS (
+    SELECT * FROM oldest UNION ALL SELECT * FROM newest
 )
-SELECT due.namespace_id, due.id, ` + scheduleColumns + `, state, next_at, due_at, snoozed_at, snoozed_until, runs_started,
+SELECT ` + tickColumns + `,
     (SELECT quiet FROM agent a WHERE a.namespace_id = due.namespace_id AND a.id = due.owner_id) AS agent_quiet,
     due.overlap <> 'allow' AND coalesce(
         (SELECT true FROM queue q WHERE q.task_id = due.id AND q.exclusive LIMIT 1),
@@ -36,6 +44,12 @@ SELECT due.namespace_id, due.id, ` + scheduleColumns + `, state, next_at, due_at
     CASE WHEN due.overlap IN ('skip', 'allow') THEN 0
         ELSE (SELECT count(*) FROM wait w WHERE w.task_id = due.id AND w.buffered) END AS buffered
 FROM due`
+
+// tickColumns are the columns of an [ordinaut.DueTask] in table task.
+const tickColumns = `namespace_id, id, ` + scheduleColumns + `, state, next_at, due_at, snoozed_at, snoozed_until, runs_started`
+
+// burstShare is the part of a batch, one in so many, that is kept for what a burst does not concern.
+const burstShare = 5
 
 // scheduleColumns are the columns of an [ordinaut.Schedule] in table task.
 const scheduleColumns = `schedule_kind, schedule_expr, timezone, starts_at, ends_at, overlap, catch_up,
@@ -67,7 +81,8 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 	var result ordinaut.TickResult
 	var made []madeRun
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		due, err := query[ordinaut.DueTask](ctx, tx, dueTasks, limit)
+		newest := limit / burstShare
+		due, err := query[ordinaut.DueTask](ctx, tx, dueTasks, limit-newest, newest)
 		if err != nil {
 			return err
 		}
@@ -81,7 +96,7 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 			}
 		}
 		result.Runs = len(made)
-		if result.Due == limit {
+		if result.Due >= limit-newest {
 			return nil // more may be due: look again at once
 		}
 		var seconds float64

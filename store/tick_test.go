@@ -224,3 +224,32 @@ func TestTickLeavesTheUndecidedAlone(t *testing.T) {
 		t.Errorf("%d audit rows of ticks, want 1; the task's row was written: %v", ticks, after != before)
 	}
 }
+
+// Law: a burst that fills a batch leaves room for what became due after it.
+func TestTickKeepsRoomBesideABurst(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t, storetest.DB(t))
+	s := storetest.StoreOn(t, pool, store.Config{})
+	for range 12 {
+		storetest.Task(t, s, storetest.Spec("burst"))
+	}
+	late := storetest.Task(t, s, storetest.Spec("late"))
+	const set = `UPDATE task SET state = 'active', next_at = now() - $2::interval, due_at = now() - $2::interval WHERE title = $1`
+	for title, ago := range map[string]time.Duration{"burst": time.Minute, "late": time.Second} {
+		if _, err := pool.Exec(t.Context(), set, title, ago); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found := false
+	result := must(s.Tick(t.Context(), 10, func(_ time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
+		all := make([]ordinaut.Decision, len(due))
+		for i, d := range due {
+			found = found || d.TaskID == late.ID
+			all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: d.NextAt, DueAt: &d.DueAt}
+		}
+		return all
+	}))(t)
+	if !found || result.Due != 9 || result.Next != 0 {
+		t.Errorf("tick took the late task: %t, %d tasks, next look in %v; want it among 9, and the next look at once", found, result.Due, result.Next)
+	}
+}

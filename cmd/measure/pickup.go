@@ -98,6 +98,7 @@ func Delays(ctx context.Context, m *Meter, system, name string, n int, enqueue f
 		return Result{}, err
 	}
 	r := NewResult(system, name, n, cost)
+	r.Paced = true
 	r.P50, r.P99 = Percentile(delays, 50), Percentile(delays, 99)
 	return r, nil
 }

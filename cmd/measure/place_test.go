@@ -132,3 +132,26 @@ func TestPlaceLeavesTheOwnersDatabaseAlone(t *testing.T) {
 		t.Errorf("the owner's queued runs = %d, error %v; want 1", queued, err)
 	}
 }
+
+// Every task of a burst and of a steady pace becomes a run, and those beside a burst are timed.
+func TestScheduleStartsEveryTask(t *testing.T) {
+	t.Parallel()
+	for name, measured := range map[string]func(*measure.Place, context.Context, int) (measure.Result, error){
+		"burst": (*measure.Place).Burst, "steady": (*measure.Place).Steady,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			place, owner := open(t)
+			r, err := measured(place, t.Context(), 200)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Name != name || r.Runs != 200 || r.P99 < r.P50 || r.PerSecond <= 0 {
+				t.Errorf("result = %+v, want 200 runs of %q with delays", r, name)
+			}
+			if got := look(t, owner); got.Runs < 200 {
+				t.Errorf("rows = %+v, want a run for each task", got)
+			}
+		})
+	}
+}

@@ -12,6 +12,9 @@ type Result struct {
 	System string `json:"system"`
 	Name   string `json:"name"`
 	Runs   int    `json:"runs"`
+	// Paced says that the pace was given and delays are what counts: P50 is the main figure then, and
+	// PerSecond else.
+	Paced bool `json:"paced,omitempty"`
 	// Seconds is how long it took.
 	Seconds   float64 `json:"seconds"`
 	PerSecond float64 `json:"per_second"`
@@ -46,7 +49,7 @@ func NewResult(system, name string, n int, c Cost) Result {
 type Summary struct {
 	Result
 	Rounds int `json:"rounds"`
-	// Low and High bound PerSecond, or P50 where delays were measured.
+	// Low and High bound the main figure.
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
 }
@@ -87,7 +90,12 @@ func summarise(same []Result) Summary {
 	s.WALBytes = middle(func(r Result) float64 { return r.WALBytes })
 	s.P50 = middle(func(r Result) float64 { return r.P50 })
 	s.P99 = middle(func(r Result) float64 { return r.P99 })
-	main := func(r Result) float64 { return cmp.Or(r.P50, r.PerSecond) }
+	main := func(r Result) float64 {
+		if r.Paced {
+			return r.P50
+		}
+		return r.PerSecond
+	}
 	byMain := func(a, b Result) int { return cmp.Compare(main(a), main(b)) }
 	s.Low, s.High = main(slices.MinFunc(same, byMain)), main(slices.MaxFunc(same, byMain))
 	return s

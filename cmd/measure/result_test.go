@@ -49,14 +49,14 @@ func TestSummarise(t *testing.T) {
 	t.Parallel()
 	all := Summarise([]Result{
 		{System: "a", Name: "flow", PerSecond: 10, WALBytes: 100},
-		{System: "b", Name: "pickup", PerSecond: 1, P50: 2, P99: 9},
+		{System: "b", Name: "pickup", Paced: true, PerSecond: 1, P50: 2, P99: 9},
 		{System: "a", Name: "flow", PerSecond: 30, WALBytes: 300},
 		{System: "a", Name: "flow", PerSecond: 20, WALBytes: 200},
-		{System: "b", Name: "pickup", PerSecond: 1, P50: 4, P99: 7},
+		{System: "b", Name: "pickup", Paced: true, PerSecond: 1, P50: 4, P99: 7},
 	})
 	want := []Summary{
 		{Result: Result{System: "a", Name: "flow", PerSecond: 20, WALBytes: 200}, Rounds: 3, Low: 10, High: 30},
-		{Result: Result{System: "b", Name: "pickup", PerSecond: 1, P50: 3, P99: 8}, Rounds: 2, Low: 2, High: 4},
+		{Result: Result{System: "b", Name: "pickup", Paced: true, PerSecond: 1, P50: 3, P99: 8}, Rounds: 2, Low: 2, High: 4},
 	}
 	if diff := cmp.Diff(want, all); diff != "" {
 		t.Errorf("summaries (-want +got):\n%s", diff)

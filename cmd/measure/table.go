@@ -15,7 +15,7 @@ func WriteTable(w io.Writer, all []Summary) error {
 	for _, s := range all {
 		spread := fmt.Sprintf("%s…%s", figure(s.Low), figure(s.High))
 		perSecond := figure(s.PerSecond)
-		if s.P50 > 0 { // the pace of these is the pauses'
+		if s.Paced { // the pace of these is the pauses'
 			perSecond = "-"
 		}
 		fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", s.Name, s.System, s.Runs, s.Rounds, perSecond, spread,

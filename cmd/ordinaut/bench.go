@@ -49,6 +49,7 @@ func procedures() []procedure {
 		{"insert", "Queue runs in batches of 1000", 100_000, each((*measure.Place).Insert)},
 		{"pickup", "Delay from run_now to the run's start, idle; from the worker's process and from another", 150, each((*measure.Place).Pickup, (*measure.Place).PickupAcross)},
 		{"steps", "As flow, with the real interpreter and one recorded step a run", 20_000, each((*measure.Place).Steps)},
+		{"schedule", "Due tasks becoming runs: 100,000 in one second beside others, 10,000 a minute, few among a million", 100_000, each((*measure.Place).Burst, (*measure.Place).Steady, (*measure.Place).Few, (*measure.Place).Many)},
 		{"held", "As flow, without and with a transaction held open elsewhere", 200_000, each((*measure.Place).Flow, (*measure.Place).Held)},
 	}
 }
@@ -89,7 +90,7 @@ func newProcedure(cfg *config, p procedure) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&flags.runs, "runs", flags.runs, "runs a round")
+	f.IntVar(&flags.runs, "runs", flags.runs, "runs a round, or tasks of the burst")
 	f.IntVar(&flags.rounds, "rounds", flags.rounds, "rounds; the figures are medians")
 	f.BoolVar(&flags.force, "force", false, "measure even if runs of yours are queued or running")
 	f.BoolVar(&flags.json, "json", false, "write every round as JSON")
