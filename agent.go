@@ -10,17 +10,20 @@ type Scope string
 
 // Scopes, in the order of documentation.
 const (
-	ScopeTasksRead   Scope = "tasks:read"
-	ScopeTasksWrite  Scope = "tasks:write"
-	ScopeTasksRun    Scope = "tasks:run"
-	ScopeRunsRead    Scope = "runs:read"
-	ScopeRunsCancel  Scope = "runs:cancel"
-	ScopeServersRead Scope = "servers:read"
+	ScopeTasksRead     Scope = "tasks:read"
+	ScopeTasksWrite    Scope = "tasks:write"
+	ScopeTasksRun      Scope = "tasks:run"
+	ScopeRunsRead      Scope = "runs:read"
+	ScopeRunsCancel    Scope = "runs:cancel"
+	ScopeEventsPublish Scope = "events:publish"
+	ScopeServersRead   Scope = "servers:read"
 )
 
 // Scopes lists every [Scope].
 func Scopes() []Scope {
-	return []Scope{ScopeTasksRead, ScopeTasksWrite, ScopeTasksRun, ScopeRunsRead, ScopeRunsCancel, ScopeServersRead}
+	return []Scope{
+		ScopeTasksRead, ScopeTasksWrite, ScopeTasksRun, ScopeRunsRead, ScopeRunsCancel, ScopeEventsPublish, ScopeServersRead,
+	}
 }
 
 // Agent is a principal that calls tools and owns tasks.

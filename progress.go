@@ -48,6 +48,7 @@ type Event struct {
 	ID          EventID         `json:"id" db:"id"`
 	Topic       string          `json:"topic" db:"topic"`
 	Payload     json.RawMessage `json:"payload,omitempty" db:"payload"`
+	Source      EventSource     `json:"source,omitempty" db:"source"`
 	// RunID is the run that published it, if one did.
 	RunID RunID `json:"run_id,omitzero" db:"run_id"`
 	// Hops counts the runs between this event and one from outside, so that tasks that start each other

@@ -325,6 +325,22 @@ func (m *memStore) ListSteps(_ context.Context, _ ordinaut.NamespaceID, run ordi
 	return slices.Collect(maps.Values(m.runs[run].steps)), nil
 }
 
+func (m *memStore) GetEvent(_ context.Context, _ ordinaut.NamespaceID, id ordinaut.EventID) (ordinaut.Event, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return ordinaut.Event{}, errAway
+	}
+	for _, run := range m.runs {
+		for _, e := range run.events {
+			if e.ID == id {
+				return e, nil
+			}
+		}
+	}
+	return ordinaut.Event{}, ordinaut.Errorf(ordinaut.CodeNotFound, "no such event")
+}
+
 func (m *memStore) cancel(id ordinaut.RunID) {
 	m.set(func() { m.runs[id].canceled = true })
 	poke(m.wakeCancel)

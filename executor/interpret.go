@@ -91,7 +91,15 @@ func (e *Executor) prepare(a *attempt) (*execution, error) {
 			return nil, fmt.Errorf("load the recorded steps: %w", err)
 		}
 	}
-	return x, x.fillScope()
+	if err := x.fillScope(); err != nil {
+		return nil, err
+	}
+	if x.prog.tellsEvent && !a.EventID.IsZero() {
+		if err := e.patiently(a, func() error { return x.loadEvent(a.ctx) }); err != nil {
+			return nil, fmt.Errorf("load the event: %w", err)
+		}
+	}
+	return x, nil
 }
 
 // patiently calls do until it succeeds, fails for good, or the attempt ends.
@@ -118,6 +126,18 @@ func (x *execution) loadSteps(ctx context.Context) error {
 		x.recorded[s.StepID] = s
 	}
 	return nil
+}
+
+// loadEvent lets expressions reach the event that the run is about.
+func (x *execution) loadEvent(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, programTimeout)
+	defer cancel()
+	event, err := x.e.cfg.Store.GetEvent(ctx, x.att.NamespaceID, x.att.EventID)
+	if err != nil {
+		return err
+	}
+	x.scope.Event, err = event.View()
+	return err
 }
 
 func (x *execution) fillScope() error {

@@ -33,8 +33,8 @@ type program struct {
 	retry    *ordinaut.Retry
 	steps    []step
 	code     *pipeline.Program
-	// tellsRun and tellsTask say whether any expression may look at run or task.
-	tellsRun, tellsTask bool
+	// tellsRun, tellsTask and tellsEvent say whether any expression may look at run, task or event.
+	tellsRun, tellsTask, tellsEvent bool
 }
 
 // step is a step with its defaults filled in.
@@ -59,11 +59,12 @@ func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int) 
 		timeout: time.Duration(cmp.Or(spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second,
 		steps:   make([]step, len(spec.Pipeline)),
 	}
-	run, task := regexp.MustCompile(`\brun\b`), regexp.MustCompile(`\btask\b`)
+	run, task, event := regexp.MustCompile(`\brun\b`), regexp.MustCompile(`\btask\b`), regexp.MustCompile(`\bevent\b`)
 	for i, s := range spec.Pipeline {
 		texts := []any{s.With, s.If, s.Expect}
 		p.tellsRun = p.tellsRun || mentions(texts, run)
 		p.tellsTask = p.tellsTask || mentions(texts, task)
+		p.tellsEvent = p.tellsEvent || mentions(texts, event)
 		p.steps[i] = step{
 			Step: s, index: i, name: cmp.Or(s.SaveAs, s.ID),
 			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), defaultStepTimeout),

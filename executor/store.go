@@ -37,4 +37,6 @@ type History interface {
 	TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (*ordinaut.TaskSpec, error)
 	// ListSteps returns what a run has recorded of its steps.
 	ListSteps(ctx context.Context, ns ordinaut.NamespaceID, run ordinaut.RunID) ([]ordinaut.StepResult, error)
+	// GetEvent returns an event that a run is about; it never changes.
+	GetEvent(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.EventID) (ordinaut.Event, error)
 }

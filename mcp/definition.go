@@ -24,6 +24,7 @@ var toolScopes = map[string]ordinaut.Scope{
 	"list_runs":        ordinaut.ScopeRunsRead,
 	"get_run":          ordinaut.ScopeRunsRead,
 	"cancel_run":       ordinaut.ScopeRunsCancel,
+	"publish_event":    ordinaut.ScopeEventsPublish,
 	"preview_schedule": ordinaut.ScopeTasksRead,
 	"list_actions":     ordinaut.ScopeServersRead,
 	"get_status":       ordinaut.ScopeRunsRead,

@@ -177,6 +177,7 @@ func TestStructsFollowSchemas(t *testing.T) {
 		"list_runs":        {listRunsArgs{}, listRunsAnswer{}},
 		"get_run":          {getRunArgs{}, getRunAnswer{}},
 		"cancel_run":       {cancelRunArgs{}, cancelRunAnswer{}},
+		"publish_event":    {publishEventArgs{}, publishEventAnswer{}},
 		"preview_schedule": {previewScheduleArgs{}, previewScheduleAnswer{}},
 		"list_actions":     {listActionsArgs{}, listActionsAnswer{}},
 		"get_status":       {getStatusArgs{}, getStatusAnswer{}},

@@ -67,6 +67,7 @@ var tools = []tool{
 	{"list_runs", row((*Server).listRuns)},
 	{"get_run", row((*Server).getRun)},
 	{"cancel_run", row((*Server).cancelRun)},
+	{"publish_event", row((*Server).publishEvent)},
 	{"preview_schedule", row((*Server).previewSchedule)},
 	{"list_actions", row((*Server).listActions)},
 	{"get_status", row((*Server).getStatus)},

@@ -19,6 +19,7 @@ type runRow struct {
 	State      string `json:"state"`
 	Reason     string `json:"reason,omitempty"`
 	NominalAt  string `json:"nominal_at,omitempty"`
+	EventID    string `json:"event_id,omitempty"`
 	StartedAt  string `json:"started_at,omitempty"`
 	DurationMS *int64 `json:"duration_ms,omitempty"`
 }
@@ -27,8 +28,16 @@ func viewRunRow(r ordinaut.Run, now time.Time) runRow {
 	return runRow{
 		ID: r.ID.String(), TaskID: r.TaskID.String(), TaskTitle: r.TaskTitle, Kind: string(r.Kind),
 		State: string(r.State), Reason: string(r.Reason),
-		NominalAt: stampOf(r.NominalAt), StartedAt: stampOf(r.StartedAt), DurationMS: duration(r, now),
+		NominalAt: stampOf(r.NominalAt), EventID: shownEvent(r.EventID), StartedAt: stampOf(r.StartedAt), DurationMS: duration(r, now),
 	}
+}
+
+// shownEvent is an event's id, or "" for none.
+func shownEvent(id ordinaut.EventID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return id.String()
 }
 
 // line returns the row as one line of text.
@@ -41,6 +50,9 @@ func (r runRow) line() string {
 	b.WriteString(", " + r.Kind)
 	if r.NominalAt != "" {
 		b.WriteString(" due " + r.NominalAt)
+	}
+	if r.EventID != "" {
+		b.WriteString(" about " + r.EventID)
 	}
 	if r.StartedAt != "" {
 		b.WriteString(", started " + r.StartedAt)
@@ -77,6 +89,7 @@ type runView struct {
 	Error       string          `json:"error,omitempty"`
 	Attempt     int             `json:"attempt"`
 	NominalAt   string          `json:"nominal_at,omitempty"`
+	EventID     string          `json:"event_id,omitempty"`
 	DueAt       string          `json:"due_at"`
 	QueuedAt    string          `json:"queued_at"`
 	StartedAt   string          `json:"started_at,omitempty"`
@@ -108,7 +121,7 @@ func viewRun(r ordinaut.Run, steps []ordinaut.StepResult, now time.Time) runView
 	v := runView{
 		ID: r.ID.String(), TaskID: r.TaskID.String(), TaskTitle: r.TaskTitle, TaskVersion: r.TaskVersion,
 		Kind: string(r.Kind), State: string(r.State), Reason: string(r.Reason), Error: shorten(r.Error, maxErrorChars),
-		Attempt: r.Attempt, NominalAt: stampOf(r.NominalAt), DueAt: stamp(r.DueAt), QueuedAt: stamp(r.QueuedAt),
+		Attempt: r.Attempt, NominalAt: stampOf(r.NominalAt), EventID: shownEvent(r.EventID), DueAt: stamp(r.DueAt), QueuedAt: stamp(r.QueuedAt),
 		StartedAt: stampOf(r.StartedAt), FinishedAt: stampOf(r.FinishedAt), WakesAt: stampOf(r.WakesAt),
 		DurationMS: duration(r, now), Steps: make([]stepView, len(steps)),
 	}
@@ -131,6 +144,9 @@ func (v runView) line() string {
 	fmt.Fprintf(&b, "%s of %s %q: %s", v.ID, v.TaskID, v.TaskTitle, v.State)
 	if v.Reason != "" {
 		b.WriteString(" (" + v.Reason + ")")
+	}
+	if v.EventID != "" {
+		b.WriteString(", about " + v.EventID)
 	}
 	if v.DurationMS != nil {
 		fmt.Fprintf(&b, ", %d ms", *v.DurationMS)

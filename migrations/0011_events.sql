@@ -57,3 +57,7 @@ CREATE TABLE debounce (
     PRIMARY KEY (namespace_id, task_id)
 );
 CREATE INDEX debounce_due_idx ON debounce (due_at);
+
+-- Who could do everything can do so still.
+UPDATE agent SET scopes = scopes || '{events:publish}'
+WHERE scopes @> '{tasks:read,tasks:write,tasks:run,runs:read,runs:cancel,servers:read}' AND NOT scopes @> '{events:publish}';

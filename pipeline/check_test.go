@@ -58,6 +58,7 @@ func TestCheckTakesSoundPipelines(t *testing.T) {
 		`{"pipeline":[{"id":"a","uses":"calendar.list_events","with":{"start":"${now}","how":{"by":"${params.by}","to":"me"}}}]}`,
 		`{"schedule":{"kind":"cron"},"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"a.b-c","payload":{"x":"${params.x || 'none'}","y":"${not_null(params.y, 'z')}","z":"${params.z == null}"}}}]}`,
 		`{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":"${15m}"}},{"id":"b","uses":"wait.sleep","with":{"until":"2030-03-01T09:00:00+01:00"},"on_error":"continue"}]}`,
+		`{"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"t","payload":"${event.payload.id} ${event.topic || 'by hand'}"}}]}`,
 		`{"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"t","payload":"${@.params} ${$.now} ${$.run.id} ${keys(@)}"}}]}`,
 		`{"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"t","payload":"${params.list[?who == $.params.me].{id: id, name: name} | [0].id}"}}]}`,
 	} {
@@ -106,6 +107,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"two bodies", with(`"json":1,"body":"x"`), "/pipeline/0/with/body", "is not allowed here together with"},
 		{"status", with(`"expect_status":"ok"`), "/pipeline/0/with/expect_status", `want text that matches`},
 		{"sleep twice", `{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":1,"until":"${now}"}}]}`, "/pipeline/0/with", "has 2 keys, want at most 1 of seconds, until"},
+		{"reserved topic", `{"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"task.paused"}}]}`, "/pipeline/0/with/topic", "Not under task, run, approval or condition"},
 		{"topic", `{"pipeline":[{"id":"a","uses":"event.publish","with":{"topic":"A b"}}]}`, "/pipeline/0/with/topic", "words of small letters"},
 		{"header injection", with(`"headers":{"a":"x\r\ny"}`), "/pipeline/0/with/headers/a", "want text that matches"},
 		{"template in a key", with(`"json":{"${now}":1}`), "/pipeline/0/with/json/${now}", "a key is never rendered"},

@@ -19,6 +19,8 @@ type Scope struct {
 	Steps map[string]any
 	// Run and Task tell of the run and its task, such as id, title and due_at.
 	Run, Task map[string]any
+	// Event is the event that the run is about; nil when it is about none.
+	Event map[string]any
 	// Now is the time that now stands for.
 	Now time.Time
 	// Location is the task's timezone, in which times are shown; nil means UTC.
@@ -33,9 +35,14 @@ func (s *Scope) root() (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{
+	root := map[string]any{
 		"params": orEmpty(s.Params), "steps": orEmpty(s.Steps), "run": orEmpty(s.Run), "task": orEmpty(s.Task), "now": now,
-	}, nil
+		"event": nil,
+	}
+	if s.Event != nil {
+		root["event"] = s.Event
+	}
+	return root, nil
 }
 
 func orEmpty(m map[string]any) map[string]any {
@@ -57,7 +64,7 @@ func overOutput(root map[string]any, output any) map[string]any {
 }
 
 // roots are the names that every expression reaches.
-var roots = []string{"params", "steps", "run", "task", "now"}
+var roots = []string{"params", "steps", "event", "run", "task", "now"}
 
 // rootFault says what is wrong with name at the beginning of a path, or "".
 func rootFault(name string, known []string) string {
@@ -66,7 +73,7 @@ func rootFault(name string, known []string) string {
 	}
 	shown := clip(name, 40)
 	switch name {
-	case "item", "index", "event":
+	case "item", "index":
 		return shown + " is a reserved name that has no meaning here"
 	case "secrets", "secret", "env":
 		return shown + " cannot be read by expressions"

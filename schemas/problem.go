@@ -223,7 +223,7 @@ func (c *compiled) leaf(e *jsonschema.ValidationError) Problem {
 	case *kind.OneOf:
 		p.Msg = "fits more than one of the allowed forms, want just one"
 	case *kind.Not:
-		p.Msg = "has a form that is not allowed"
+		p.Msg = "has a form that is not allowed" + hint(s)
 	case *kind.FalseSchema:
 		p.Msg = "is not allowed here together with what else is given"
 	case *kind.DependentRequired:

@@ -112,18 +112,19 @@ func (c *eventColumns) add(r *ordinaut.Record) {
 // eventKey is the key of the event table.
 type eventKey struct{ namespace, id [16]byte }
 
-// among returns the events whose key is in keys, each once, in their order and as they were written.
-func (c *eventColumns) among(keys map[eventKey]bool) []ordinaut.Event {
-	all := make([]ordinaut.Event, 0, len(keys))
+// among returns the events whose key is in hops, each once, in their order and as they were written.
+func (c *eventColumns) among(hops map[eventKey]int) []ordinaut.Event {
+	all := make([]ordinaut.Event, 0, len(hops))
 	for i, id := range c.ids {
 		key := eventKey{namespace: c.namespaces[i], id: id}
-		if !keys[key] {
+		n, landed := hops[key]
+		if !landed {
 			continue
 		}
-		delete(keys, key)
+		delete(hops, key)
 		all = append(all, ordinaut.Event{
 			NamespaceID: c.namespaces[i], ID: id, Topic: c.topics[i], Payload: c.payloads[i],
-			RunID: c.runs[i], At: c.ats[i].UTC().Truncate(time.Microsecond),
+			Source: ordinaut.EventFromRun, RunID: c.runs[i], Hops: n, At: c.ats[i].UTC().Truncate(time.Microsecond),
 		})
 	}
 	return all

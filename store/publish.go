@@ -36,9 +36,13 @@ func (s *Store) announce(ctx context.Context, all []news) {
 	s.publish(out)
 }
 
-// announceEvents hands events that are committed to Config.PublishEvents, by namespace.
-// What cannot be named stays in the database alone.
+// announceEvents wakes the schedulers and hands events that are committed to Config.PublishEvents, by
+// namespace. What cannot be named stays in the database alone.
 func (s *Store) announceEvents(ctx context.Context, all []ordinaut.Event) {
+	s.wake(WakeEvent)
+	if s.publishEvents == nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), queryTimeout)
 	defer cancel()
 	var order []ordinaut.NamespaceID

@@ -43,7 +43,8 @@ func TestEventsAreHandedOverOnceTheyLanded(t *testing.T) {
 	at := time.Date(2030, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	event := func(l ordinaut.Lease, topic string) ordinaut.Event {
 		return ordinaut.Event{
-			NamespaceID: l.NamespaceID, ID: ordinaut.NewEventID(), Topic: topic, Payload: []byte(`{"n":1}`), RunID: l.RunID, At: at,
+			NamespaceID: l.NamespaceID, ID: ordinaut.NewEventID(), Topic: topic, Payload: []byte(`{"n":1}`), Source: ordinaut.EventFromRun,
+			RunID: l.RunID, At: at,
 		}
 	}
 	one, two, dropped := event(current, "one"), event(current, "two"), event(stale, "dropped")

@@ -53,17 +53,26 @@ CROSS JOIN LATERAL (
 ) AS held
 ON CONFLICT DO NOTHING`
 
-// insertEvents writes what runs publish, under leases that the transaction holds locked, and returns the
-// keys of those that were not there yet.
-const insertEvents = `INSERT INTO event (namespace_id, id, topic, payload, run_id, at)
-SELECT n.namespace_id, n.id, n.topic, n.payload, n.run_id, n.at
-FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[])
-    AS n (namespace_id, run_id, epoch, id, topic, payload, at)
-CROSS JOIN LATERAL (
-    SELECT FROM lease l WHERE l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch OFFSET 0
-) AS held
-ON CONFLICT DO NOTHING
-RETURNING namespace_id, id`
+// insertEvents writes what runs publish, under leases that the transaction holds locked, queues it for
+// the schedulers and returns what was not there yet. An event of a run that is about an event is one hop
+// further from outside than that. Served by lease_pkey, run_pkey and event_pkey.
+const insertEvents = `WITH made AS (
+    INSERT INTO event (namespace_id, id, topic, payload, run_id, at, hops)
+    SELECT n.namespace_id, n.id, n.topic, n.payload, n.run_id, n.at, coalesce(
+        (SELECT least(e.hops + 1, 32767) FROM run r
+            CROSS JOIN LATERAL (SELECT hops FROM event WHERE namespace_id = r.namespace_id AND id = r.event_id OFFSET 0) AS e
+            WHERE r.namespace_id = n.namespace_id AND r.id = n.run_id), 0)
+    FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::uuid[], $5::text[], $6::jsonb[], $7::timestamptz[])
+        AS n (namespace_id, run_id, epoch, id, topic, payload, at)
+    CROSS JOIN LATERAL (
+        SELECT FROM lease l WHERE l.namespace_id = n.namespace_id AND l.run_id = n.run_id AND l.epoch = n.epoch OFFSET 0
+    ) AS held
+    ON CONFLICT DO NOTHING
+    RETURNING namespace_id, id, hops
+), queued AS (
+    INSERT INTO event_queue (namespace_id, event_id) SELECT namespace_id, id FROM made
+)
+SELECT namespace_id, id, hops FROM made`
 
 // endRuns ends runs whose lease is current, under the lock of [fenceLeases]: the lease goes, by its place,
 // and the run's row is written for the second and last time (a HOT update). An outcome without a seq of
@@ -127,10 +136,10 @@ type recordBatch struct {
 	parks    parkColumns
 
 	// held, done and published are filled by the answers: runs whose lease was found, outcomes that
-	// landed, and events that landed.
+	// landed, and the hops of events that landed.
 	held      map[ordinaut.RunID]ordinaut.TaskID
 	done      map[ordinaut.RunID]landed
-	published map[eventKey]bool
+	published map[eventKey]int
 }
 
 // landed is an outcome as it was written.
@@ -208,10 +217,11 @@ func (b *recordBatch) readFence(rows pgx.Rows) error {
 }
 
 func (b *recordBatch) readEvents(rows pgx.Rows) error {
-	b.published = make(map[eventKey]bool, len(b.events.ids))
+	b.published = make(map[eventKey]int, len(b.events.ids))
 	var key eventKey
-	_, err := pgx.ForEachRow(rows, []any{&key.namespace, &key.id}, func() error {
-		b.published[key] = true
+	var hops int
+	_, err := pgx.ForEachRow(rows, []any{&key.namespace, &key.id, &hops}, func() error {
+		b.published[key] = hops
 		return nil
 	})
 	return err

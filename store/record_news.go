@@ -48,7 +48,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 		s.metrics.ended(e.state, e.reason, n)
 	}
 	// Events first: whoever reads of a run's end has read what it published.
-	if s.publishEvents != nil && len(b.published) > 0 {
+	if len(b.published) > 0 {
 		s.announceEvents(ctx, b.events.among(b.published))
 	}
 	s.announce(ctx, told)

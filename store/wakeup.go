@@ -20,7 +20,11 @@ const (
 	WakeQueue    Wakeup = "ordinaut_queue"    // runs became ready
 	WakeSchedule Wakeup = "ordinaut_schedule" // a task's due time changed
 	WakeCancel   Wakeup = "ordinaut_cancel"   // a held run was canceled
+	WakeEvent    Wakeup = "ordinaut_event"    // events were published
 )
+
+// wakeups lists every [Wakeup].
+func wakeups() []Wakeup { return []Wakeup{WakeQueue, WakeSchedule, WakeCancel, WakeEvent} }
 
 const (
 	// notifyEvery is the least time between two notifications to other processes. The first of a burst
@@ -45,9 +49,13 @@ type hub struct {
 }
 
 func newHub() *hub {
+	subs := map[Wakeup]map[chan struct{}]struct{}{}
+	for _, w := range wakeups() {
+		subs[w] = map[chan struct{}]struct{}{}
+	}
 	return &hub{
 		id:     crand.Text(),
-		subs:   map[Wakeup]map[chan struct{}]struct{}{WakeQueue: {}, WakeSchedule: {}, WakeCancel: {}},
+		subs:   subs,
 		unsent: map[Wakeup]struct{}{},
 		wanted: make(chan struct{}, 1),
 	}
@@ -87,7 +95,7 @@ func (h *hub) poke(w Wakeup) {
 }
 
 func (h *hub) pokeAll() {
-	for _, w := range []Wakeup{WakeQueue, WakeSchedule, WakeCancel} {
+	for _, w := range wakeups() {
 		h.poke(w)
 	}
 }
@@ -144,7 +152,7 @@ func (s *Store) listenOnce(ctx context.Context) (listened bool, err error) {
 		defer cancel()
 		conn.Close(closeCtx) //nolint:errcheck // nothing is lost with it
 	}()
-	for _, w := range []Wakeup{WakeQueue, WakeSchedule, WakeCancel} {
+	for _, w := range wakeups() {
 		if _, err := conn.Exec(ctx, `LISTEN `+string(w)); err != nil {
 			return false, fmt.Errorf("listen: %w", err)
 		}
