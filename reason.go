@@ -30,6 +30,7 @@ const (
 	ReasonCanceled          Reason = "canceled"           // somebody called cancel_run
 	ReasonWorkerCrashed     Reason = "worker_crashed"     // its worker died under it too often
 	ReasonTaskDeleted       Reason = "task_deleted"       // its task was deleted while it waited
+	ReasonSuperseded        Reason = "superseded"         // its task came due again and its policy is cancel_running
 	ReasonConditionFalse    Reason = "condition_false"    // a step's if was false, so the step was skipped
 	ReasonInternal          Reason = "internal"           // our fault; the log has the details
 )
@@ -41,7 +42,7 @@ func Reasons() []Reason {
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,
-		ReasonConditionFalse, ReasonInternal,
+		ReasonSuperseded, ReasonConditionFalse, ReasonInternal,
 	}
 }
 

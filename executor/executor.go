@@ -74,6 +74,7 @@ func (e *Executor) Run(ctx context.Context) error {
 	var looks, keepers sync.WaitGroup
 	looks.Go(func() { e.rescueRuns(ctx) })
 	looks.Go(func() { e.wakeRuns(ctx) })
+	looks.Go(func() { e.releaseRuns(ctx) })
 	keepers.Go(func() { e.keepLeases(keep) })
 	recorded := make(chan struct{})
 	go func() { defer close(recorded); e.rec.run(keep) }()

@@ -276,6 +276,9 @@ func (m *memStore) steal(id ordinaut.RunID) {
 	poke(m.wakeQueue)
 }
 
+// ReleaseRuns has nothing to do: no run of this store is buffered.
+func (m *memStore) ReleaseRuns(context.Context, int) (int, error) { return 0, nil }
+
 func (m *memStore) WakeRuns(context.Context, int) (n int, next time.Duration, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

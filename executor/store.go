@@ -11,6 +11,7 @@ import (
 // as passing; all methods may be called concurrently.
 type Store interface {
 	Queue
+	Sweep
 	History
 }
 
@@ -24,11 +25,18 @@ type Queue interface {
 	// Record writes all records in one transaction. One whose lease is not current is left out whole,
 	// and its run reported lost. A record that was already written may come again.
 	Record(ctx context.Context, recs []ordinaut.Record) (lost []ordinaut.RunID, err error)
+}
+
+// Sweep moves on runs that no worker holds.
+type Sweep interface {
 	// RescueRuns gives back up to limit runs whose lease has expired and tells how many.
 	RescueRuns(ctx context.Context, limit int) (int, error)
 	// WakeRuns makes up to limit sleepers ready whose time has come. It tells how many, and how long
 	// it is until the next one is due: something long when nobody sleeps.
 	WakeRuns(ctx context.Context, limit int) (n int, next time.Duration, err error)
+	// ReleaseRuns makes buffered runs of up to limit tasks ready whose other runs have ended, as far as
+	// that was not done when they ended, and tells how many.
+	ReleaseRuns(ctx context.Context, limit int) (int, error)
 }
 
 // History tells what is to be done and what has been done already.

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// sweepBatch bounds one statement of the rescuer and of the waker.
+	// sweepBatch bounds one statement of the rescuer, of the waker and of the releaser.
 	sweepBatch   = 1000
 	sweepTimeout = 10 * time.Second
 )
@@ -71,4 +71,28 @@ func (e *Executor) wake(ctx context.Context) time.Duration {
 		// Not at once: a sleeper whom somebody else is waking must not make us spin.
 		return min(max(next, time.Millisecond), jitter(e.cfg.Poll))
 	}
+}
+
+// releaseRuns queues buffered runs that nobody released when the run before them ended, each poll until
+// ctx ends. It is a net: usually there is nothing to do.
+func (e *Executor) releaseRuns(ctx context.Context) {
+	for {
+		sleep(ctx, jitter(e.cfg.Poll))
+		if ctx.Err() != nil {
+			return
+		}
+		for more := true; more && ctx.Err() == nil; {
+			more = e.releaseMore(ctx) == sweepBatch
+		}
+	}
+}
+
+func (e *Executor) releaseMore(ctx context.Context) int {
+	call, cancel := context.WithTimeout(ctx, sweepTimeout)
+	defer cancel()
+	n, err := e.cfg.Store.ReleaseRuns(call, sweepBatch)
+	if err != nil && ctx.Err() == nil {
+		e.log.WarnContext(ctx, "releasing buffered runs failed", "err", err)
+	}
+	return n
 }

@@ -57,6 +57,7 @@ func (s *Store) CancelRun(ctx context.Context, call ordinaut.Call, id ordinaut.R
 	if ended {
 		s.metrics.ended(run.State, run.Reason, 1)
 		s.announce(ctx, []news{endNews(run)})
+		s.releaseAfter(ctx, [][16]byte{run.TaskID})
 	}
 	return run, nil
 }

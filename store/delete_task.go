@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,7 +19,7 @@ UPDATE run r SET state = 'canceled', reason = 'task_deleted', attempt = i.epoch,
     finished_at = clock_timestamp(), seq = i.seq + 1
 FROM (SELECT * FROM idle UNION ALL SELECT * FROM asleep) AS i
 WHERE r.namespace_id = $1 AND r.id = i.run_id AND r.task_id = $2
-RETURNING r.id, r.seq, r.finished_at`
+RETURNING r.namespace_id, r.id, r.task_id, r.seq, r.finished_at`
 
 // DeleteTask deletes the task for every caller; its history stays. Its runs that are queued or waiting
 // end as canceled(task_deleted), running ones are told to stop. It returns the task as it was left.
@@ -63,21 +62,13 @@ WHERE namespace_id = $1 AND id = $2`
 }
 
 func endRunsOf(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, id ordinaut.TaskID) ([]news, error) {
-	type ended struct {
-		ID         ordinaut.RunID `db:"id"`
-		Seq        int64          `db:"seq"`
-		FinishedAt time.Time      `db:"finished_at"`
-	}
-	all, err := query[ended](ctx, tx, endTaskRuns, [16]byte(ns), [16]byte(id))
+	all, err := query[endedIdle](ctx, tx, endTaskRuns, [16]byte(ns), [16]byte(id))
 	if err != nil {
 		return nil, err
 	}
 	over := make([]news, len(all))
 	for i, e := range all {
-		over[i] = endNews(ordinaut.Run{
-			NamespaceID: ns, ID: e.ID, TaskID: id, State: ordinaut.RunCanceled, Reason: ordinaut.ReasonTaskDeleted,
-			Seq: e.Seq, FinishedAt: &e.FinishedAt,
-		})
+		over[i] = e.news(ordinaut.ReasonTaskDeleted)
 	}
 	return over, nil
 }

@@ -18,6 +18,7 @@ type metrics struct {
 	claim     prometheus.Histogram
 	record    prometheus.Histogram
 	batchSize prometheus.Histogram
+	released  prometheus.Counter
 	depth     depthCollector
 }
 
@@ -36,6 +37,9 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 		batchSize: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "ordinaut_record_batch_size", Help: "Records in a batch.", Buckets: prometheus.ExponentialBuckets(1, 2, 11),
 		}),
+		released: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "ordinaut_runs_released_total", Help: "Buffered runs that were queued when the run before them had ended.",
+		}),
 		depth: depthCollector{
 			store:   s,
 			queue:   prometheus.NewDesc("ordinaut_queue_depth", "Runs that are ready and wait for a worker.", nil, nil),
@@ -47,7 +51,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 		return m, nil
 	}
 	return m, errors.Join(reg.Register(m.runs), reg.Register(m.claim), reg.Register(m.record),
-		reg.Register(m.batchSize), reg.Register(m.depth))
+		reg.Register(m.batchSize), reg.Register(m.released), reg.Register(m.depth))
 }
 
 // ended counts n runs that reached a terminal state.

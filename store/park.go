@@ -17,7 +17,8 @@ const parkRuns = `WITH gone AS MATERIALIZED (
     SELECT p.namespace_id, p.run_id, l.place, l.task_id, l.epoch, l.claimed_at, coalesce(p.started_at, l.started_at) AS started_at,
         l.priority, l.crashes, l.exclusive, l.failures + p.failed::int AS failures, p.delay, p.message,
         CASE WHEN p.seq > 0 THEN p.seq ELSE l.seq + 1 END AS seq,
-        CASE WHEN l.canceled THEN 'canceled' ELSE p.state END AS state, clock_timestamp() AS at
+        CASE WHEN l.canceled THEN 'canceled' ELSE p.state END AS state,
+        CASE WHEN l.superseded THEN 'superseded' WHEN l.canceled THEN 'canceled' ELSE '' END AS reason, clock_timestamp() AS at
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::bigint[], $7::timestamptz[], $8::interval[], $9::boolean[])
         AS p (namespace_id, run_id, epoch, state, message, seq, started_at, delay, failed)
     CROSS JOIN LATERAL (
@@ -39,12 +40,12 @@ const parkRuns = `WITH gone AS MATERIALIZED (
     SELECT namespace_id, run_id, seq, CASE state WHEN 'queued' THEN 'run.requeued' ELSE 'run.waiting' END, at, state, message
     FROM gone WHERE state <> 'canceled'
 ), ended AS (
-    UPDATE run r SET state = 'canceled', reason = 'canceled', error = g.message, attempt = g.epoch,
+    UPDATE run r SET state = 'canceled', reason = g.reason, error = g.message, attempt = g.epoch,
         claimed_at = g.claimed_at, started_at = g.started_at, finished_at = g.at, seq = g.seq
     FROM gone g
     WHERE g.state = 'canceled' AND r.namespace_id = g.namespace_id AND r.id = g.run_id AND r.task_id = g.task_id
 )
-SELECT run_id, task_id, state, seq, at FROM gone`
+SELECT run_id, task_id, state, reason, seq, at, ` + anyBuffered + ` FROM gone`
 
 // parkColumns are the columns of parkRuns.
 type parkColumns struct {

@@ -85,21 +85,21 @@ SELECT namespace_id, id, hops FROM made`
 // Served by lease_pkey and run_pkey.
 const endRuns = `WITH ended AS MATERIALIZED (
     SELECT e.namespace_id, e.run_id, e.epoch, e.state, e.reason, e.error, e.output, l.place, l.task_id, l.claimed_at,
-        coalesce(e.started_at, l.started_at) AS started_at, CASE WHEN e.seq > 0 THEN e.seq ELSE l.seq + 1 END AS seq
+        e.state = 'canceled' AND l.superseded AS superseded, coalesce(e.started_at, l.started_at) AS started_at, CASE WHEN e.seq > 0 THEN e.seq ELSE l.seq + 1 END AS seq
     FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::bigint[], $9::timestamptz[])
         AS e (namespace_id, run_id, epoch, state, reason, error, output, seq, started_at)
     CROSS JOIN LATERAL (
-        SELECT ctid AS place, task_id, claimed_at, started_at, seq FROM lease
+        SELECT ctid AS place, task_id, claimed_at, started_at, seq, superseded FROM lease
         WHERE namespace_id = e.namespace_id AND run_id = e.run_id AND epoch = e.epoch OFFSET 0
     ) AS l
 ), gone AS (
     DELETE FROM lease WHERE ctid = ANY (ARRAY(SELECT place FROM ended))
 )
-UPDATE run r SET state = e.state, reason = e.reason, error = e.error, output = e.output, attempt = e.epoch,
+UPDATE run r SET state = e.state, reason = CASE WHEN e.superseded THEN 'superseded' ELSE e.reason END, error = e.error, output = e.output, attempt = e.epoch,
     claimed_at = e.claimed_at, started_at = e.started_at, finished_at = clock_timestamp(), seq = e.seq
 FROM ended e
 WHERE r.namespace_id = e.namespace_id AND r.id = e.run_id AND r.task_id = e.task_id AND e.run_id BETWEEN $10 AND $11
-RETURNING r.id, r.task_id, r.seq, r.finished_at`
+RETURNING r.id, r.task_id, r.state, r.reason, r.seq, r.finished_at, ` + anyBuffered
 
 // Record writes what attempts did, in one transaction. A record whose lease is not current is dropped
 // whole and its run is returned as lost; the others are written. Records of one run are taken in their
@@ -140,6 +140,8 @@ type recordBatch struct {
 	held      map[ordinaut.RunID]ordinaut.TaskID
 	done      map[ordinaut.RunID]landed
 	published map[eventKey]int
+	// buffered reports whether runs wait for others to end.
+	buffered bool
 }
 
 // landed is an outcome as it was written.
@@ -230,7 +232,7 @@ func (b *recordBatch) readEvents(rows pgx.Rows) error {
 func (b *recordBatch) readEnds(rows pgx.Rows) error {
 	var run, task [16]byte
 	var l landed
-	_, err := pgx.ForEachRow(rows, []any{&run, &task, &l.seq, &l.at}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&run, &task, (*string)(&l.state), (*string)(&l.reason), &l.seq, &l.at, &b.buffered}, func() error {
 		b.held[run], b.done[run] = task, l
 		return nil
 	})
@@ -240,7 +242,7 @@ func (b *recordBatch) readEnds(rows pgx.Rows) error {
 func (b *recordBatch) readParks(rows pgx.Rows) error {
 	var run, task [16]byte
 	var l landed
-	_, err := pgx.ForEachRow(rows, []any{&run, &task, (*string)(&l.state), &l.seq, &l.at}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&run, &task, (*string)(&l.state), (*string)(&l.reason), &l.seq, &l.at, &b.buffered}, func() error {
 		b.held[run], b.done[run] = task, l
 		return nil
 	})

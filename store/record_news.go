@@ -14,6 +14,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 		reason ordinaut.Reason
 	}
 	ends := map[end]int{}
+	over := taskSet{}
 	var told []news
 	requeued := false
 	for i := range recs {
@@ -22,17 +23,12 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 		if !held {
 			continue
 		}
-		out, over := b.done[r.Lease.RunID]
-		over = over && r.Outcome != nil
-		if over {
-			switch out.state {
-			case "": // ended as it asked to
-				out.state, out.reason = r.Outcome.State, r.Outcome.Reason
-			case ordinaut.RunCanceled: // wanted to be given back
-				out.reason = ordinaut.ReasonCanceled
-			}
+		out, landed := b.done[r.Lease.RunID]
+		landed = landed && r.Outcome != nil
+		if landed {
 			if out.state.Terminal() {
 				ends[end{out.state, out.reason}]++
+				over.add(task)
 			}
 			requeued = requeued || out.state == ordinaut.RunQueued
 		}
@@ -40,7 +36,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 			continue
 		}
 		told = append(told, recordNews(r, task)...)
-		if over {
+		if landed {
 			told = append(told, outcomeNews(r, task, out))
 		}
 	}
@@ -54,6 +50,9 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 	s.announce(ctx, told)
 	if requeued {
 		s.wake(WakeQueue)
+	}
+	if b.buffered {
+		s.releaseAfter(ctx, over.keys())
 	}
 }
 

@@ -32,12 +32,13 @@ const rescueRuns = `WITH expired AS (
         1 + greatest(e.seq,
             (SELECT max(p.seq) FROM progress p WHERE p.namespace_id = e.namespace_id AND p.run_id = e.run_id),
             (SELECT max(s.seq) FROM step s WHERE s.namespace_id = e.namespace_id AND s.run_id = e.run_id)) AS next_seq,
-        CASE WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN 'failed' ELSE 'queued' END AS fate
+        CASE WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN 'failed' ELSE 'queued' END AS fate,
+        CASE WHEN e.superseded THEN 'superseded' WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN 'worker_crashed' ELSE '' END AS reason
     FROM expired e CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
 ), ended AS (
     UPDATE run r SET state = c.fate, finished_at = c.at, attempt = c.epoch, claimed_at = c.claimed_at,
         started_at = c.started_at, seq = c.next_seq,
-        reason = CASE c.fate WHEN 'canceled' THEN 'canceled' ELSE 'worker_crashed' END,
+        reason = c.reason,
         error = CASE c.fate WHEN 'canceled' THEN '' ELSE format('its worker died %s times under it, last %s', c.crashes + 1, c.worker) END
     FROM counted c
     WHERE c.fate <> 'queued' AND r.namespace_id = c.namespace_id AND r.id = c.run_id AND r.task_id = c.task_id
@@ -51,7 +52,7 @@ const rescueRuns = `WITH expired AS (
     SELECT namespace_id, run_id, next_seq, 'run.requeued', at, 'queued', format('worker %s stopped renewing its lease', worker)
     FROM counted WHERE fate = 'queued'
 )
-SELECT namespace_id, run_id, task_id, fate, next_seq, at, worker FROM counted`
+SELECT namespace_id, run_id, task_id, fate, reason, next_seq, at, worker, ` + anyBuffered + ` AS buffered FROM counted`
 
 // expiredLease names a lease that was not renewed in time.
 type expiredLease struct {
@@ -64,9 +65,12 @@ type rescued struct {
 	expiredLease
 	TaskID ordinaut.TaskID   `db:"task_id"`
 	Fate   ordinaut.RunState `db:"fate"`
+	Reason ordinaut.Reason   `db:"reason"`
 	Seq    int64             `db:"next_seq"`
 	At     time.Time         `db:"at"`
 	Worker string            `db:"worker"`
+	// Buffered reports whether runs wait for others to end.
+	Buffered bool `db:"buffered"`
 }
 
 // RescueRuns takes back up to limit runs whose lease ran out and returns how many. Each is queued
@@ -93,19 +97,19 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 	}
 	told := make([]news, 0, len(all))
 	requeued := false
+	over := taskSet{}
 	for _, r := range all {
 		s.log.WarnContext(ctx, "run rescued", "run_id", r.RunID, "task_id", r.TaskID, "worker", r.Worker, "state", r.Fate)
-		n := news{ns: r.NamespaceID, run: r.RunID, task: r.TaskID, entry: ordinaut.Progress{Seq: r.Seq, At: r.At, State: string(r.Fate)}}
-		switch r.Fate {
-		case ordinaut.RunQueued:
+		n := news{ns: r.NamespaceID, run: r.RunID, task: r.TaskID, reason: r.Reason, entry: ordinaut.Progress{Seq: r.Seq, At: r.At, State: string(r.Fate)}}
+		if r.Fate == ordinaut.RunQueued {
 			n.entry.Type, requeued = ordinaut.ProgressRequeued, true
 			n.entry.Message = "worker " + r.Worker + " stopped renewing its lease"
-		case ordinaut.RunCanceled:
-			n.entry.Type, n.reason = ordinaut.ProgressFinished, ordinaut.ReasonCanceled
-			s.metrics.ended(r.Fate, n.reason, 1)
-		default:
-			n.entry.Type, n.reason = ordinaut.ProgressFinished, ordinaut.ReasonWorkerCrashed
-			s.metrics.ended(r.Fate, n.reason, 1)
+		} else {
+			n.entry.Type = ordinaut.ProgressFinished
+			s.metrics.ended(r.Fate, r.Reason, 1)
+			if r.Buffered {
+				over.add(r.TaskID)
+			}
 		}
 		told = append(told, n)
 	}
@@ -113,5 +117,6 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 	if requeued {
 		s.wake(WakeQueue)
 	}
+	s.releaseAfter(ctx, over.keys())
 	return len(all), nil
 }

@@ -79,8 +79,9 @@ FROM task WHERE due_at > statement_timestamp()`
 // each task once; it may be called again if the transaction fails. Any number of processes may tick.
 func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (ordinaut.TickResult, error) {
 	var result ordinaut.TickResult
-	var made []madeRun
+	var did ticked
 	err := s.tx(ctx, func(tx pgx.Tx) error {
+		did = ticked{}
 		newest := limit / burstShare
 		due, err := query[ordinaut.DueTask](ctx, tx, dueTasks, limit-newest, newest)
 		if err != nil {
@@ -91,11 +92,11 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 		}
 		result.Due = len(due)
 		if len(due) > 0 {
-			if made, err = tick(ctx, tx, due, decide); err != nil {
+			if did, err = tick(ctx, tx, due, decide); err != nil {
 				return err
 			}
 		}
-		result.Runs = len(made)
+		result.Runs = len(did.made)
 		if result.Due >= limit-newest {
 			return nil // more may be due: look again at once
 		}
@@ -109,7 +110,10 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 	if err != nil {
 		return ordinaut.TickResult{}, err
 	}
-	s.announceQueued(ctx, made)
+	s.announceSuperseded(ctx, did.superseded)
+	s.announceQueued(ctx, did.made)
+	// What they were to wait for may have ended while the tick looked.
+	s.releaseAfter(ctx, did.buffered.keys())
 	return result, nil
 }
 
@@ -118,36 +122,55 @@ func ahead(seconds float64) time.Duration {
 	return time.Duration(max(0, min(seconds, maxNext.Seconds())) * float64(time.Second))
 }
 
-func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) ([]madeRun, error) {
+// ticked is what a tick did, to be told of once it is committed.
+type ticked struct {
+	made       []madeRun
+	superseded superseded
+	// buffered are the tasks with runs that were made to wait for others to end.
+	buffered taskSet
+}
+
+func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (ticked, error) {
+	did := ticked{buffered: taskSet{}}
 	var now time.Time
 	if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
-		return nil, err
+		return did, err
 	}
 	decisions := decide(now, due)
 	if err := checkDecisions(due, decisions); err != nil {
-		return nil, err
+		return did, err
 	}
 	if decisions = changing(due, decisions); len(decisions) == 0 {
-		return nil, nil
+		return did, nil
 	}
 	namespaceOf := make(map[ordinaut.TaskID]ordinaut.NamespaceID, len(due))
 	for _, d := range due {
 		namespaceOf[d.TaskID] = d.NamespaceID
 	}
 	rows := make([]ledgerRow, 0, len(decisions))
+	canceling := taskSet{}
 	for _, d := range decisions {
+		if d.CancelRunning {
+			canceling.add(d.TaskID)
+		}
 		for _, o := range d.Occurrences {
 			rows = append(rows, ledgerRow{ns: namespaceOf[d.TaskID], task: d.TaskID, Occurrence: o})
+			if o.Buffered {
+				did.buffered.add(d.TaskID)
+			}
 		}
 	}
-	made, err := writeLedger(ctx, tx, rows)
-	if err != nil {
-		return nil, fmt.Errorf("write the ledger: %w", err)
+	var err error
+	if did.superseded, err = supersede(ctx, tx, canceling.keys()); err != nil {
+		return did, err
+	}
+	if did.made, err = writeLedger(ctx, tx, rows); err != nil {
+		return did, fmt.Errorf("write the ledger: %w", err)
 	}
 	if err := move(ctx, tx, namespaceOf, decisions); err != nil {
-		return nil, fmt.Errorf("move tasks on: %w", err)
+		return did, fmt.Errorf("move tasks on: %w", err)
 	}
-	return made, auditTick(ctx, tx, namespaceOf, decisions)
+	return did, auditTick(ctx, tx, namespaceOf, decisions)
 }
 
 // move writes when the tasks are due next.
