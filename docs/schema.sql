@@ -234,6 +234,7 @@ CREATE TABLE lease (
     exclusive boolean NOT NULL,
     canceled boolean NOT NULL DEFAULT false,
     worker text NOT NULL,
+    superseded boolean NOT NULL DEFAULT false,
     CONSTRAINT lease_pkey PRIMARY KEY (namespace_id, run_id)
 ) WITH (fillfactor=70, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_cost_limit=10000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX lease_exclusive_idx ON public.lease USING btree (task_id) WHERE exclusive;

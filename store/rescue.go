@@ -16,7 +16,7 @@ const maxCrashes = 3
 // under. Leases are few, so they are read through.
 const lockExpired = `SELECT namespace_id, run_id FROM lease WHERE until < clock_timestamp() LIMIT $1 FOR UPDATE SKIP LOCKED`
 
-// rescueRuns takes leases away that [lockExpired] has locked: $1 namespaces, $2 runs; $3 is [maxCrashes]. A
+// rescueRuns takes leases away that [lockExpired] has locked: $1 namespaces, $2 runs; $3 is [maxCrashes], $4 the reason of its end. A
 // canceled run ends, a poison run ends, any other goes back to the queue, with its run.requeued entry.
 // The count of progress goes on from what the lost attempt wrote: all of it, since nothing can be added
 // under the lock. Served by the primary keys.
@@ -33,7 +33,7 @@ const rescueRuns = `WITH expired AS (
             (SELECT max(p.seq) FROM progress p WHERE p.namespace_id = e.namespace_id AND p.run_id = e.run_id),
             (SELECT max(s.seq) FROM step s WHERE s.namespace_id = e.namespace_id AND s.run_id = e.run_id)) AS next_seq,
         CASE WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN 'failed' ELSE 'queued' END AS fate,
-        CASE WHEN e.superseded THEN 'superseded' WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN 'worker_crashed' ELSE '' END AS reason
+        CASE WHEN e.superseded THEN 'superseded' WHEN e.canceled THEN 'canceled' WHEN e.crashes + 1 >= $3 THEN $4 ELSE '' END AS reason
     FROM expired e CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
 ), ended AS (
     UPDATE run r SET state = c.fate, finished_at = c.at, attempt = c.epoch, claimed_at = c.claimed_at,
@@ -89,7 +89,7 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 		for i, l := range expired {
 			namespaces[i], runs[i] = l.NamespaceID, l.RunID
 		}
-		all, err = query[rescued](ctx, tx, rescueRuns, namespaces, runs, maxCrashes)
+		all, err = query[rescued](ctx, tx, rescueRuns, namespaces, runs, maxCrashes, string(ordinaut.ReasonWorkerCrashed))
 		return err
 	})
 	if err != nil {
