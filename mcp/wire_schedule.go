@@ -59,7 +59,7 @@ func (a scheduleArgs) schedule() (ordinaut.Schedule, error) {
 		Overlap: ordinaut.Overlap(a.Overlap), CatchUp: ordinaut.CatchUp(a.CatchUp),
 		MaxLatenessSeconds: a.MaxLatenessSeconds, MaxCatchUp: a.MaxCatchUp, JitterSeconds: a.JitterSeconds, MaxRuns: a.MaxRuns,
 	}
-	if !a.Rules.IsZero() {
+	if !a.IsZero() {
 		s.Rules = &a.Rules
 	}
 	var err error
