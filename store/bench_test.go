@@ -83,3 +83,36 @@ func drain(b testing.TB, s *store.Store, size int, withStep bool) int {
 	record(b, s, recs...)
 	return len(attempts)
 }
+
+// BenchmarkTick starts due tasks, a run each, in batches of a thousand.
+func BenchmarkTick(b *testing.B) {
+	pool := storetest.Pool(b, storetest.DB(b))
+	s := storetest.StoreOn(b, pool, store.Config{})
+	task := storetest.Task(b, s, storetest.Spec("bench"))
+	const clone = `INSERT INTO task (namespace_id, id, owner_id, version, state, title, priority, schedule_kind, schedule_expr,
+    timezone, overlap, catch_up, next_at, due_at)
+SELECT namespace_id, gen_random_uuid(), owner_id, version, 'active', title, priority, 'interval', 'P1D', timezone, 'skip', catch_up,
+    now() - interval '1 second', now() - interval '1 second'
+FROM task CROSS JOIN generate_series(1, $2::int) WHERE id = $1`
+	if _, err := pool.Exec(b.Context(), clone, [16]byte(task.ID), b.N); err != nil {
+		b.Fatal(err)
+	}
+	next := time.Now().Add(time.Hour)
+	b.ResetTimer()
+	for runs := 0; runs < b.N; {
+		result, err := s.Tick(b.Context(), 1000, func(_ time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
+			all := make([]ordinaut.Decision, len(due))
+			for i, d := range due {
+				all[i] = ordinaut.Decision{TaskID: d.TaskID, NextAt: &next, DueAt: &next, Occurrences: []ordinaut.Occurrence{{
+					NominalAt: *d.NextAt, LastAt: *d.NextAt, Count: 1, Fate: ordinaut.FateStarted,
+				}}}
+			}
+			return all
+		})
+		if err != nil || result.Due == 0 {
+			b.Fatalf("%d of %d tasks became runs, then %+v, error %v", runs, b.N, result, err)
+		}
+		runs += result.Runs
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "runs/s")
+}

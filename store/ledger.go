@@ -16,21 +16,24 @@ import (
 //	$1…$10 the rows: namespace, task, nominal_at, kind, last_at, count, fate, reason, run (NULL unless started), event
 //	$11, $12 of the runs: when each is due, whether it waits for the task's live run to end
 //
-// The tasks are held locked by the caller. Served by occurrence_pkey and task_pkey.
-const insertLedger = `WITH ledger AS (
-    INSERT INTO occurrence (namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id, event_id)
+// CASE makes of IN a look into a hash, where a join would be a loop in a loop. The tasks are held locked by
+// the caller. Served by occurrence_pkey and task_pkey.
+const insertLedger = `WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::int[], $7::text[],
-        $8::text[], $9::uuid[], $10::uuid[])
+        $8::text[], $9::uuid[], $10::uuid[], $11::timestamptz[], $12::boolean[])
+        AS given (namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id, event_id, due_at, buffered)
+), ledger AS (
+    INSERT INTO occurrence (namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id, event_id)
+    SELECT namespace_id, task_id, nominal_at, kind, last_at, count, fate, reason, run_id, event_id FROM given
     ON CONFLICT DO NOTHING
-    RETURNING namespace_id, task_id, nominal_at, kind, run_id, event_id
+    RETURNING run_id
 ), started AS (
-    SELECT l.*, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at, more.due_at, more.buffered,
-        row_number() OVER (ORDER BY l.nominal_at, l.run_id) AS ord
-    FROM unnest($9::uuid[], $11::timestamptz[], $12::boolean[]) AS more (run_id, due_at, buffered)
-    JOIN ledger l ON l.run_id = more.run_id
-    CROSS JOIN LATERAL (SELECT version, priority, overlap FROM task WHERE namespace_id = l.namespace_id AND id = l.task_id OFFSET 0) AS t
+    SELECT g.*, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at,
+        row_number() OVER (ORDER BY g.nominal_at, g.run_id) AS ord
+    FROM given g
+    CROSS JOIN LATERAL (SELECT version, priority, overlap FROM task WHERE namespace_id = g.namespace_id AND id = g.task_id OFFSET 0) AS t
     CROSS JOIN (SELECT clock_timestamp() AS at OFFSET 0) AS clock
-    WHERE l.run_id IS NOT NULL
+    WHERE CASE WHEN g.run_id IS NOT NULL THEN g.run_id IN (SELECT run_id FROM ledger) END
 ), made AS (
     INSERT INTO run (namespace_id, id, task_id, task_version, kind, nominal_at, due_at, queued_at, event_id)
     SELECT namespace_id, run_id, task_id, version, kind, nominal_at, due_at, at,
