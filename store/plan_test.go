@@ -145,11 +145,15 @@ func TestPlans(t *testing.T) {
 			lines := strings.Split(plan, "\n")
 			for i, line := range lines {
 				// An index that leads to a run by its task is as good as the key only if the task is named.
+				// A hash of the batch's own rows is fine, one of a table is not.
+				if strings.Contains(line, "(hashed SubPlan ") && !slices.ContainsFunc(lines[i:], feedsFromBatch) {
+					t.Errorf("%s: the plan hashes a table:\n%s", name, plan)
+				}
 				if strings.Contains(line, "task_id_id_idx on run_") && !strings.Contains(lines[i+1], "task_id = ") {
 					t.Errorf("%s: the plan reads all of an index of run:\n%s", name, plan)
 				}
 			}
-			for _, bad := range []string{"Seq Scan", "Hash Join", "Merge Join", "hashed SubPlan", "Bitmap Heap Scan"} {
+			for _, bad := range []string{"Seq Scan", "Hash Join", "Merge Join", "Bitmap Heap Scan"} {
 				if strings.Contains(plan, bad) {
 					t.Errorf("%s: the plan has a %s:\n%s", name, bad, plan)
 				}
@@ -167,6 +171,9 @@ func TestPlans(t *testing.T) {
 	}
 	run(true)
 }
+
+// feedsFromBatch reports whether a line of a plan reads what the statement itself has written.
+func feedsFromBatch(line string) bool { return strings.Contains(line, "->  CTE Scan on ledger") }
 
 func leases(all []ordinaut.Attempt) []ordinaut.Lease {
 	var out []ordinaut.Lease
