@@ -1,0 +1,201 @@
+package scheduler
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// timeClause reads at 8:30 and 17:00, at :20, at noon, and a time without at if nothing else can be
+// meant.
+func (p *phraseParser) timeClause() bool {
+	at := p.takeAny("at", "by")
+	if minute, ok := p.minuteOfHour(); ok {
+		if p.intent.minute >= 0 {
+			return p.fail("the phrase names two minutes of the hour")
+		}
+		p.intent.minute = minute
+		return true
+	}
+	p.take("about")
+	if !at {
+		first := p.at
+		c, ok := p.clock()
+		if p.at = first; !ok || c.plain && c.whole {
+			return false
+		}
+	}
+	return p.clocks()
+}
+
+// minuteOfHour reads :20, minute 20, 20 past, 20 past the hour, half past, the full hour.
+func (p *phraseParser) minuteOfHour() (int, bool) {
+	if minute, ok := clockNumber(strings.TrimPrefix(p.peek(0), ":"), 2, 59); ok && p.peek(0)[0] == ':' {
+		p.skip(1)
+		return minute, true
+	}
+	if p.peek(0) == "minute" {
+		n, ok := numberNamed(p.peek(1))
+		p.skip(2)
+		return n, ok && n < 60
+	}
+	if p.take("the", "full", "hour") {
+		return 0, true
+	}
+	n, ok := numberNamed(p.peek(0))
+	if !ok || n > 59 {
+		return 0, false
+	}
+	at := p.at
+	p.skip(1)
+	p.take("minutes")
+	if p.take("past") && (p.take("the", "hour") || p.take("every", "hour") || p.peek(0) == "") {
+		return n, true
+	}
+	p.at = at
+	return 0, false
+}
+
+// windowClause reads between 9 and 17, from 9am to 5pm.
+func (p *phraseParser) windowClause() bool {
+	between := p.takeAny("between", "from")
+	from, ok := p.clock()
+	if !ok || !p.takeAny("to", "until", "till") && !(between && p.take("and")) {
+		return false
+	}
+	to, ok := p.clock()
+	if !ok {
+		return false
+	}
+	if p.intent.window != nil {
+		return p.fail("the phrase names two stretches of the day")
+	}
+	p.intent.window = &[2]dayTime{from, to}
+	return true
+}
+
+// exceptions reads except on Sundays, except in August, except holidays.
+func (p *phraseParser) exceptions() bool {
+	if !p.takeAny("except", "excluding", "excepting", "without") && !p.take("but", "not") {
+		return false
+	}
+	p.takeAny("on", "in", "for", "during")
+	p.take("the")
+	if days, _, ok := p.weekdayList(); ok {
+		p.intent.without |= days
+		return true
+	}
+	if months, ok := p.monthList(); ok {
+		if p.intent.months == 0 {
+			p.intent.months = allMonths
+		}
+		p.intent.months &^= months
+		return true
+	}
+	p.take("calendar")
+	name := p.peek(0)
+	if name == "" {
+		return false
+	}
+	p.skip(1)
+	p.takeAny("calendar")
+	return p.exceptCalendar(name)
+}
+
+const allMonths = 0b1111111111110
+
+// exceptCalendar takes a calendar's name, and asks which one is meant when none is called so.
+func (p *phraseParser) exceptCalendar(name string) bool {
+	known := p.setting.Calendars
+	if slices.Contains(known, name) {
+		p.intent.calendars = append(p.intent.calendars, name)
+		return true
+	}
+	if len(known) == 0 {
+		return p.fail("there is no calendar %s to except; set_calendar makes one, or leave the exception out", quote(name))
+	}
+	ask := choice{question: "There is no calendar " + quote(name) + ": which one is to be excepted, if any?"}
+	for _, other := range known[:min(len(known), maxMeanings-1)] {
+		ask.ways = append(ask.ways, func(i *intent) { i.calendars = append(i.calendars, other) })
+	}
+	ask.ways = append(ask.ways, func(i *intent) { i.note("nothing is excepted") })
+	p.open = append(p.open, ask)
+	return true
+}
+
+// limits reads until 2030-03-01, starting tomorrow, for 10 times, for 2 weeks.
+func (p *phraseParser) limits() bool {
+	if n, ok := numberNamed(p.peek(0)); ok && p.peek(1) == "times" {
+		return p.times(n)
+	}
+	switch {
+	case p.takeAny("until", "till", "through"):
+		return p.until()
+	case p.takeAny("starting", "beginning", "from"):
+		p.takeAny("on", "from")
+		if n := p.peek(1); n == "to" || n == "through" {
+			return false // Monday to Friday
+		}
+		date, ok := p.dayOrNext()
+		p.intent.starts = date
+		return ok
+	case p.take("for"):
+		p.take("the", "next")
+		if n, ok := numberNamed(p.peek(0)); ok && p.peek(1) == "times" {
+			return p.times(n)
+		}
+		return p.during()
+	default:
+		return false
+	}
+}
+
+func (p *phraseParser) times(n int) bool {
+	p.skip(2)
+	if n < 1 || n > 1_000_000 {
+		return p.fail("a number of times is 1 to 1000000")
+	}
+	p.intent.maxRuns = n
+	return true
+}
+
+// until reads the last day, that day included, or a time of it.
+func (p *phraseParser) until() bool {
+	p.take("the", "end", "of")
+	date, ok := p.dayOrNext()
+	if !ok {
+		return false
+	}
+	if at := p.at; p.take("at") {
+		if c, ok := p.clock(); ok && (len(p.intent.times) > 0 || p.intent.byClock()) {
+			if c.unclear() {
+				return p.fail("%s may be am or pm; write the end as 17:00", c.shown)
+			}
+			p.intent.ends = date.Add(time.Duration(c.minutes()) * time.Minute)
+			p.intent.note("the end, " + p.intent.ends.Format("2006-01-02 15:04") + ", is itself left out")
+			return true
+		}
+		p.at = at
+	}
+	p.intent.ends = date.AddDate(0, 0, 1)
+	p.intent.note("the end was read as including the whole of " + date.Format("Monday 2 January 2006"))
+	return true
+}
+
+// during reads for 2 weeks, counted from now.
+func (p *phraseParser) during() bool {
+	n, u, ok := p.quantity()
+	if !ok || n > 10_000 {
+		return false
+	}
+	switch u {
+	case unitMonth:
+		p.intent.ends = p.now.AddDate(0, n, 0)
+	case unitYear:
+		p.intent.ends = p.now.AddDate(min(n, horizonYears), 0, 0)
+	default:
+		p.intent.ends = p.now.Add(time.Duration(n) * u.length())
+	}
+	p.intent.note("the end was counted from now: " + p.intent.ends.Format("2006-01-02 15:04"))
+	return true
+}
