@@ -14,7 +14,7 @@ func (p *phraseParser) choices() ([]choice, error) {
 			return nil, p.refuse("days of the week can be excepted from days of the week only")
 		}
 		if i.weekdays == 0 {
-			i.weekdays = 0b1111111
+			i.weekdays = allWeekdays
 		}
 		if i.weekdays &^= i.without; i.weekdays == 0 {
 			return nil, p.refuse("the exception leaves no day")

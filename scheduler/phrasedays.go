@@ -8,6 +8,7 @@ import (
 const (
 	workingDays = 0b0111110
 	weekendDays = 0b1000001
+	allWeekdays = 0b1111111
 )
 
 // weekdayList reads Monday, Mondays and Fridays, Mon to Fri, weekdays, weekends. plural reports whether
@@ -215,7 +216,7 @@ func (p *phraseParser) monthList() (months uint16, ok bool) {
 		last := first
 		if at := p.at; p.takeAny("to", "through") {
 			if last, found = monthNamed(p.peek(0)); !found {
-				p.at, last = at, first
+				p.at = at
 				return months | 1<<first, true
 			}
 			p.skip(1)

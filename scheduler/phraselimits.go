@@ -60,7 +60,7 @@ func (p *phraseParser) minuteOfHour() (int, bool) {
 func (p *phraseParser) windowClause() bool {
 	between := p.takeAny("between", "from")
 	from, ok := p.clock()
-	if !ok || !p.takeAny("to", "until", "till") && !(between && p.take("and")) {
+	if joined := p.takeAny("to", "until", "till") || between && p.take("and"); !ok || !joined {
 		return false
 	}
 	to, ok := p.clock()

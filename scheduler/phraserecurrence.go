@@ -85,7 +85,7 @@ func (i *intent) byDays() string {
 			days = append(days, fmt.Sprintf("%d%s", nth.n, ruleDay(d)))
 		}
 	}
-	if len(days) > 0 && weekdays != 0b1111111 {
+	if len(days) > 0 && weekdays != allWeekdays {
 		parts += ";BYDAY=" + strings.Join(days, ",")
 	}
 	return parts

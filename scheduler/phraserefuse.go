@@ -47,7 +47,7 @@ func (p *phraseParser) nearest() []string {
 	forms := phraseForms()
 	score := func(form string) int {
 		shared := 0
-		for _, word := range strings.Fields(strings.ToLower(form)) {
+		for word := range strings.FieldsSeq(strings.ToLower(form)) {
 			if slices.ContainsFunc(p.shown, func(shown string) bool { return strings.EqualFold(shown, word) }) {
 				shared++
 			}

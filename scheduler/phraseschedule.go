@@ -261,9 +261,9 @@ func (i *intent) cronMonths() []string {
 
 func (i *intent) cronWeekdays() []string {
 	var shown []string
-	switch {
-	case i.weekdays == 0b1111111:
-	case i.weekdays == workingDays:
+	switch i.weekdays {
+	case allWeekdays:
+	case workingDays:
 		shown = append(shown, "MON-FRI")
 	default:
 		for _, d := range members(uint64(i.weekdays)) {

@@ -12,7 +12,7 @@ import (
 func splitPhrase(text string) []string {
 	text = strings.NewReplacer("\u2013", "-", "\u2014", "-", "\u2019", "'", "\u00a0", " ", ",", " , ", "&", " and ").Replace(text)
 	var words []string
-	for _, field := range strings.Fields(text) {
+	for field := range strings.FieldsSeq(text) {
 		if low := strings.ToLower(field); strings.HasSuffix(low, "a.m.") || strings.HasSuffix(low, "p.m.") {
 			field = strings.ReplaceAll(low, ".", "")
 		}
