@@ -12,6 +12,14 @@ const (
 	ReasonSchedulerDown Reason = "scheduler_down"  // no scheduler was running when it was due and catch_up is none
 	ReasonPaused        Reason = "paused"          // the task was paused when it was due
 	ReasonDSTGapShifted Reason = "dst_gap_shifted" // started, at the end of a clock change that swallowed its local time
+
+	ReasonExcludedByCalendar Reason = "excluded_by_calendar" // a calendar that the schedule observes excludes it
+	ReasonShiftedByCalendar  Reason = "shifted_by_calendar"  // a calendar moved it to a later day: started then, or coalesced with others
+	ReasonQuietHours         Reason = "quiet_hours"          // due in quiet hours or a blackout: skipped, or started or coalesced when they ended
+	ReasonSnoozed            Reason = "snoozed"              // started, when it had been snoozed to
+	ReasonBuffered           Reason = "buffered"             // started, but its run waits for the live one to end
+	ReasonBufferFull         Reason = "buffer_full"          // as many runs as may were waiting for the live one already
+	ReasonCatchUpLimit       Reason = "catch_up_limit"       // more were due at once than max_catch_up; later ones started
 )
 
 // Reasons of runs and steps that did not succeed.
@@ -39,6 +47,8 @@ const (
 func Reasons() []Reason {
 	return []Reason{
 		ReasonOverlap, ReasonCaughtUp, ReasonTooLate, ReasonSchedulerDown, ReasonPaused, ReasonDSTGapShifted,
+		ReasonExcludedByCalendar, ReasonShiftedByCalendar, ReasonQuietHours, ReasonSnoozed, ReasonBuffered,
+		ReasonBufferFull, ReasonCatchUpLimit,
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,

@@ -2,7 +2,9 @@ package mcp
 
 import (
 	"context"
+	"time"
 
+	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/scheduler"
 )
 
@@ -18,7 +20,9 @@ func (s *Server) resumeTask(ctx context.Context, c *call, in resumeTaskArgs) (ta
 	if err != nil {
 		return taskChange{}, err
 	}
-	task, err := s.cfg.Store.ResumeTask(ctx, c.mutation(in.IdempotencyKey), id, in.Note, scheduler.DecideResume)
+	task, err := s.cfg.Store.ResumeTask(ctx, c.mutation(in.IdempotencyKey), id, in.Note, func(now time.Time, task ordinaut.DueTask) ordinaut.Decision {
+		return scheduler.DecideResume(now, task, "")
+	})
 	if err != nil {
 		return taskChange{}, err
 	}

@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"math"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
@@ -10,16 +9,28 @@ import (
 const (
 	// defaultLateness caps how late an occurrence starts when its schedule does not say.
 	defaultLateness = time.Hour
+	// defaultLatenessOfAll is that of schedules which catch up all, and of once.
+	defaultLatenessOfAll = 24 * time.Hour
 	// onTime is the lateness that catch_up none still takes for punctual.
 	onTime = 10 * time.Second
+	// maxStretches bounds what a tick looks at for one task. What is left it looks at in the next.
+	maxStretches = 100
 )
 
-// A Decider turns due tasks into fates. It remembers plans, so that a tick does not read the same
-// expressions again. It is safe for concurrent use.
-type Decider struct{ plans *plans }
+// A Decider turns due tasks into fates. It remembers plans and calendars, so that a tick does not read
+// the same text again. It is safe for concurrent use.
+type Decider struct {
+	plans      *plans
+	exclusions *recent[exclusionKey, *exclusion]
+}
 
 // NewDecider returns a Decider that remembers up to size plans.
-func NewDecider(size int) *Decider { return &Decider{plans: newPlans(size)} }
+func NewDecider(size int) *Decider {
+	return &Decider{plans: newPlans(size), exclusions: newRecent[exclusionKey, *exclusion](min(size, maxExclusions))}
+}
+
+// maxExclusions is how many compiled calendars are remembered: they may be large.
+const maxExclusions = 256
 
 // Undecided is a due task whose schedule this process cannot read: its kind is newer than the
 // program, or its zone has gone. Its decision leaves it due as it stands, for a process that can.
@@ -28,30 +39,87 @@ type Undecided struct {
 	Err    error
 }
 
-// Decide gives every nominal time of the due tasks up to now its one fate, and each task its next
-// nominal time, which is later than now. Times that are due together have one start at most:
+// Decide gives every nominal time of the due tasks that is due by now its one fate, and each task its
+// next nominal time. A [Timeline] says which times calendars and quiet hours have skipped, and which
+// are due at one instant, so that the latest of them starts and the others are coalesced into it. Of
+// those that are left,
 //
-//   - the latest starts when it is not later than max_lateness, and the others are coalesced into it
-//     (catch_up latest) or missed (none, which without a max_lateness also takes no latest that is
-//     over ten seconds late);
-//   - when the latest is too late, all are missed;
-//   - when a run of the task is live and overlap is skip, all are skipped.
+//   - catch_up latest starts the latest, when it is not later than max_lateness, and coalesces the
+//     others into it;
+//   - catch_up all starts the latest max_catch_up that are not later than max_lateness, in order, and
+//     coalesces those before them;
+//   - catch_up none starts the latest only if it is on time: within max_lateness, else ten seconds;
+//   - those that are too late are missed;
+//   - overlap decides on each that would start, one by one, as if those before it were live: a task that
+//     is busy skips it, lets it wait, or cancels what is live.
 //
-// Times that share a fate and lie side by side are one row with a count. There is a decision for each
-// task; those of the undecided change nothing.
+// Times that share a fate and lie side by side are one row with a count. A task that has started its
+// max_runs is due no more. A snoozed occurrence is one more start, at the time that it was put off to. A
+// paused task whose pause is over is resumed, see [Decider.Resume].
+//
+// A task that is not due after all, because what its next time depends on has changed, is due when that
+// says. There is a decision for each task; those of the undecided change nothing.
 func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Decision, []Undecided) {
 	decisions := make([]ordinaut.Decision, 0, len(due))
 	var undecided []Undecided
 	for i := range due {
-		plan, err := d.plans.get(due[i].Schedule)
+		line, err := d.timeline(due[i].Schedule, due[i].TaskID, due[i].Calendars, due[i].AgentQuiet)
 		if err != nil {
 			undecided = append(undecided, Undecided{TaskID: due[i].TaskID, Err: err})
 			decisions = append(decisions, unchanged(&due[i]))
 			continue
 		}
-		decisions = append(decisions, decide(now.UTC(), &due[i], plan))
+		if due[i].State == ordinaut.TaskPaused {
+			decisions = append(decisions, resume(now.UTC(), &due[i], line, due[i].CatchUp))
+			continue
+		}
+		decisions = append(decisions, decide(now.UTC(), &due[i], line))
 	}
 	return decisions, undecided
+}
+
+// timeline returns the timeline of a task by what the decider remembers.
+func (d *Decider) timeline(s ordinaut.Schedule, task ordinaut.TaskID, calendars []ordinaut.Calendar, agentQuiet *ordinaut.Quiet) (*Timeline, error) {
+	plan, err := d.plans.get(s)
+	if err != nil {
+		return nil, err
+	}
+	l := &Timeline{plan: plan, task: task, jitter: time.Duration(s.JitterSeconds) * time.Second}
+	if s.Rules != nil {
+		l.shifts = s.Rules.OnExcluded == ordinaut.ExcludedShift
+		for i := range calendars {
+			l.excluded = append(l.excluded, d.exclusion(&calendars[i], plan.zone))
+		}
+		if err := d.addQuiet(l, s.Rules.Quiet); err != nil {
+			return nil, err
+		}
+	}
+	return l, d.addQuiet(l, agentQuiet)
+}
+
+func (d *Decider) exclusion(c *ordinaut.Calendar, zone *time.Location) *exclusion {
+	key := exclusionKey{namespace: c.NamespaceID, name: c.Name, version: c.Version, zone: zone.String()}
+	if x, ok := d.exclusions.recall(key); ok {
+		return x
+	}
+	x := newExclusion(c, zone)
+	d.exclusions.remember(key, x)
+	return x
+}
+
+func (d *Decider) addQuiet(l *Timeline, q *ordinaut.Quiet) error {
+	if q == nil {
+		return nil
+	}
+	zone := l.plan.zone
+	if q.Timezone != "" {
+		var err error
+		if zone, err = d.plans.zones.load(q.Timezone); err != nil {
+			return err
+		}
+	}
+	l.quiet = append(l.quiet, newQuiet(q, zone))
+	return nil
 }
 
 // unchanged leaves a task due as it stands.
@@ -59,100 +127,78 @@ func unchanged(task *ordinaut.DueTask) ordinaut.Decision {
 	return ordinaut.Decision{TaskID: task.TaskID, NextAt: task.NextAt, DueAt: &task.DueAt}
 }
 
-func decide(now time.Time, task *ordinaut.DueTask, plan *Plan) ordinaut.Decision {
-	decision := ordinaut.Decision{TaskID: task.TaskID}
-	if task.NextAt == nil || task.NextAt.After(now) {
-		decision.NextAt, decision.DueAt = task.NextAt, task.NextAt
-		return decision
+// decide settles what is due by now.
+func decide(now time.Time, task *ordinaut.DueTask, l *Timeline) ordinaut.Decision {
+	s := newSettling(now, task, l)
+	p := l.passed(task.NextAt, now, maxStretches)
+	if p.unfinished {
+		s.startSnoozed(task.CatchUp)
+		s.fallBehind(p.stretches, task.CatchUp)
+	} else {
+		s.settle(p.stretches, task.CatchUp)
 	}
-	b := plan.backlog(task.NextAt.UTC(), now)
-	if b.hasNext {
-		decision.NextAt, decision.DueAt = &b.next, &b.next
-	}
-	ledger := ledger{namespace: task.NamespaceID, task: task.TaskID, now: now}
-	tooLate := now.Sub(b.last) > maxLateness(task.Schedule, b)
-	switch {
-	case tooLate && task.CatchUp == ordinaut.CatchUpNone:
-		ledger.add(b.first, b.last, b.count, ordinaut.FateMissed, ordinaut.ReasonSchedulerDown)
-	case tooLate:
-		ledger.add(b.first, b.last, b.count, ordinaut.FateMissed, ordinaut.ReasonTooLate)
-	case task.Busy && task.Overlap != ordinaut.OverlapAllow:
-		ledger.add(b.first, b.last, b.count, ordinaut.FateSkipped, ordinaut.ReasonOverlap)
-	case task.CatchUp == ordinaut.CatchUpNone:
-		ledger.add(b.first, b.before, b.count-1, ordinaut.FateMissed, ordinaut.ReasonSchedulerDown)
-		ledger.start(b.last, plan.rule.flag(b.last))
-	default:
-		ledger.add(b.first, b.before, b.count-1, ordinaut.FateCoalesced, ordinaut.ReasonCaughtUp)
-		ledger.start(b.last, plan.rule.flag(b.last))
-	}
-	decision.Occurrences = ledger.rows
-	return decision
+	return s.decision(p)
 }
 
-// backlog is the nominal times from first to now, and the one that follows.
-type backlog struct {
-	first, before, last time.Time // before is the last but one, when count is above one
-	count               int
-	next                time.Time
-	hasNext             bool
+// passed is what a task has due, and what follows.
+type passed struct {
+	stretches []stretch
+	next      *time.Time // the nominal time that follows; nil: there is none
+	// unfinished reports whether next is due too, but was too much to look at.
+	unfinished bool
 }
 
-func (p *Plan) backlog(first, now time.Time) backlog {
-	b := backlog{first: first, last: first, count: 1}
-	b.next, b.hasNext = p.Next(first)
-	if !b.hasNext || b.next.After(now) {
-		return b
+// passed returns the stretches from the nominal time from that are due by now, the earliest limit of them.
+func (l *Timeline) passed(from *time.Time, now time.Time, limit int) passed {
+	if from == nil {
+		return passed{}
 	}
-	b.last, b.before = p.latest(first, now)
-	b.count = min(1+p.count(first, b.last), math.MaxInt32)
-	b.next, b.hasNext = p.Next(b.last)
-	return b
+	at := from.UTC()
+	p := passed{next: &at}
+	for !at.After(now) {
+		if len(p.stretches) == limit {
+			p.unfinished = true
+			return p
+		}
+		s := l.stretch(at, now)
+		if s.due.After(now) && !s.dropLast(l) {
+			return p
+		}
+		p.stretches = append(p.stretches, s)
+		if !s.hasNext {
+			p.next = nil
+			return p
+		}
+		at = s.next
+	}
+	return p
 }
 
-// maxLateness returns how late the last of a backlog may start: as the schedule says, else the
-// smaller of its period and an hour. A once has a day.
-func maxLateness(s ordinaut.Schedule, b backlog) time.Duration {
+// dropLast takes the last time, which jitter has due later than now, from a stretch, and reports whether
+// any is left: those before it are due before it begins.
+func (s *stretch) dropLast(l *Timeline) bool {
+	if s.count == 1 || s.joins {
+		return false
+	}
+	*s = l.stretch(s.first, s.before)
+	return true
+}
+
+// maxLateness returns how late an occurrence may start: as the schedule says, else the smaller of its
+// period and an hour. A once has a day, and so has what is to be caught up all.
+func maxLateness(s ordinaut.Schedule, catchUp ordinaut.CatchUp, last stretch) time.Duration {
 	if s.MaxLatenessSeconds > 0 {
 		return time.Duration(s.MaxLatenessSeconds) * time.Second
 	}
 	limit := defaultLateness
 	switch {
-	case s.Kind == ordinaut.ScheduleOnce:
-		limit = oncePast
-	case b.hasNext:
-		limit = min(limit, b.next.Sub(b.last))
+	case s.Kind == ordinaut.ScheduleOnce || catchUp == ordinaut.CatchUpAll:
+		limit = defaultLatenessOfAll
+	case last.hasNext:
+		limit = min(limit, last.next.Sub(last.last))
 	}
-	if s.CatchUp == ordinaut.CatchUpNone {
+	if catchUp == ordinaut.CatchUpNone {
 		return min(limit, onTime)
 	}
 	return limit
-}
-
-// ledger collects the rows of one task.
-type ledger struct {
-	namespace ordinaut.NamespaceID
-	task      ordinaut.TaskID
-	now       time.Time
-	rows      []ordinaut.Occurrence
-}
-
-// add appends one row for count occurrences from first to last; none for none.
-func (l *ledger) add(first, last time.Time, count int, fate ordinaut.Fate, reason ordinaut.Reason) {
-	if count == 0 {
-		return
-	}
-	l.rows = append(l.rows, ordinaut.Occurrence{
-		NamespaceID: l.namespace, TaskID: l.task, Kind: ordinaut.RunScheduled,
-		NominalAt: first, LastAt: last, Count: count,
-		Fate: fate, Reason: reason, DecidedAt: l.now,
-	})
-}
-
-func (l *ledger) start(at time.Time, dst DST) {
-	reason := ordinaut.Reason("")
-	if dst == DSTGapShifted {
-		reason = ordinaut.ReasonDSTGapShifted
-	}
-	l.add(at, at, 1, ordinaut.FateStarted, reason)
-	l.rows[len(l.rows)-1].RunID = ordinaut.NewRunID()
 }

@@ -220,7 +220,8 @@ func TestDecideLeavesTheUnknownAlone(t *testing.T) {
 }
 
 // Law: over any sequence of outages and under any policies, each nominal time is covered by exactly
-// one row, rows count what they cover, and at most one run starts at a time.
+// one row, rows count what they cover, no more runs start than catch-up allows, and what is due next lies
+// ahead.
 func TestEveryNominalTimeHasOneFate(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -238,27 +239,32 @@ func TestEveryNominalTimeHasOneFate(t *testing.T) {
 		if !ok {
 			return
 		}
-		decider, now := NewDecider(1), next
+		decider, now, most := NewDecider(1), next, 1
+		if s.CatchUp == ordinaut.CatchUpAll {
+			most = defaultCatchUp
+		}
 		var rows []ordinaut.Occurrence
-		task := ordinaut.DueTask{TaskID: ordinaut.NewTaskID(), Schedule: s, NextAt: &next, DueAt: next}
+		task := ordinaut.DueTask{
+			TaskID: ordinaut.NewTaskID(), Schedule: s, NextAt: &next, DueAt: next, State: ordinaut.TaskActive,
+			Calendars: drawCalendars(t, start), AgentQuiet: drawQuiet(t, start),
+		}
 		for range rapid.IntRange(1, 6).Draw(t, "ticks") {
 			late := rapid.SampledFrom([]time.Duration{time.Second, time.Minute, 50 * time.Minute, 5 * time.Hour, 40 * time.Hour}).Draw(t, "lateness")
-			now = laterTime(now, *task.NextAt).Add(time.Duration(rapid.Int64Range(0, int64(late)).Draw(t, "late by")))
+			now = laterTime(now, task.DueAt).Add(time.Duration(rapid.Int64Range(0, int64(late)).Draw(t, "late by")))
 			task.Busy = rapid.Bool().Draw(t, "busy")
 			decisions, _ := decider.Decide(now, []ordinaut.DueTask{task})
 			rows = append(rows, decisions[0].Occurrences...)
-			if countStarted(decisions[0].Occurrences) > 1 {
-				t.Fatalf("%+v: more than one start in a tick: %+v", s, decisions[0].Occurrences)
+			if countStarted(decisions[0].Occurrences) > most {
+				t.Fatalf("%+v: more than %d starts in a tick: %+v", s, most, decisions[0].Occurrences)
 			}
-			if decisions[0].NextAt == nil {
+			if task.NextAt = decisions[0].NextAt; task.NextAt == nil {
 				break
 			}
-			if !decisions[0].NextAt.After(now) {
-				t.Fatalf("%+v: next %s is not later than now %s", s, decisions[0].NextAt, now)
+			if task.DueAt = *decisions[0].DueAt; task.DueAt.Before(now) || task.DueAt.Equal(now) && len(decisions[0].Occurrences) == 0 {
+				t.Fatalf("%+v: next due %s is not later than now %s", s, task.DueAt, now)
 			}
-			task.NextAt = decisions[0].NextAt
 		}
-		for at, ok := plan.Next(start); ok && !at.After(now); at, ok = plan.Next(at) {
+		for at, ok := plan.Next(start); ok && !at.After(now) && (task.NextAt == nil || at.Before(*task.NextAt)); at, ok = plan.Next(at) {
 			if len(rows) == 0 || at.Before(rows[0].NominalAt) || at.After(rows[0].LastAt) {
 				t.Fatalf("%+v: nominal time %s has no row; left are %+v", s, at, rows)
 			}
@@ -287,7 +293,55 @@ func drawSchedule(t *rapid.T, zone *time.Location) ordinaut.Schedule {
 		s.Kind, s.StartsAt = ordinaut.ScheduleInterval, &anchor
 		s.Expr = (time.Duration(rapid.IntRange(30, 90_000).Draw(t, "every")) * time.Second).String()
 	}
+	drawRules(t, &s)
 	return s
+}
+
+// drawRules makes half of the schedules observe two calendars, keep quiet and jitter.
+func drawRules(t *rapid.T, s *ordinaut.Schedule) {
+	if rapid.Bool().Draw(t, "plain") {
+		return
+	}
+	s.JitterSeconds = rapid.SampledFrom([]int{0, 30, 7200}).Draw(t, "jitter")
+	s.Rules = &ordinaut.Rules{
+		Calendars:  []string{"one", "two"},
+		OnExcluded: rapid.SampledFrom([]ordinaut.OnExcluded{"", ordinaut.ExcludedShift}).Draw(t, "on excluded"),
+	}
+}
+
+func drawCalendars(t *rapid.T, start time.Time) []ordinaut.Calendar {
+	calendars := []ordinaut.Calendar{{Name: "one"}, {Name: "two"}}
+	for i := range calendars {
+		for range rapid.IntRange(0, 3).Draw(t, "entries") {
+			from := start.Add(time.Duration(rapid.IntRange(-48, 150).Draw(t, "from hour")) * time.Hour)
+			length := time.Duration(rapid.IntRange(1, 72).Draw(t, "hours")) * time.Hour
+			layout := rapid.SampledFrom([]string{time.DateOnly, time.RFC3339}).Draw(t, "layout")
+			entry := ordinaut.CalendarEntry{From: from.Format(layout), To: from.Add(length).Format(layout)}
+			calendars[i].Entries = append(calendars[i].Entries, entry)
+		}
+	}
+	return calendars
+}
+
+func drawQuiet(t *rapid.T, start time.Time) *ordinaut.Quiet {
+	if rapid.Bool().Draw(t, "never quiet") {
+		return nil
+	}
+	hour := rapid.Custom(func(t *rapid.T) string {
+		return clockWords(time.Duration(rapid.IntRange(0, 1439).Draw(t, "minute")) * time.Minute)
+	})
+	q := &ordinaut.Quiet{
+		Hours:  []ordinaut.QuietHours{{From: hour.Draw(t, "quiet from"), To: hour.Draw(t, "quiet to")}},
+		Action: rapid.SampledFrom([]ordinaut.QuietAction{"", ordinaut.QuietDrop}).Draw(t, "action"),
+	}
+	if rapid.Bool().Draw(t, "weekdays") {
+		q.Hours[0].Days = []string{"MON", "WED", "SUN"}
+	}
+	if rapid.Bool().Draw(t, "blackout") {
+		from := start.Add(time.Duration(rapid.IntRange(-10, 60).Draw(t, "blackout from")) * time.Hour)
+		q.Blackouts = []ordinaut.Blackout{{From: from, To: from.Add(25 * time.Hour)}}
+	}
+	return q
 }
 
 func laterTime(a, b time.Time) time.Time {
@@ -307,32 +361,48 @@ func countStarted(rows []ordinaut.Occurrence) int {
 	return n
 }
 
-// Law: resuming skips what the pause passed over, in one row, and starts none of it; only a once that
-// may still start does.
+// Law: resuming applies catch_up, the task's or another, to what the pause passed over; what does not start
+// is skipped in one row.
 func TestDecideResume(t *testing.T) {
 	t.Parallel()
 	start := at("2026-11-22T10:00:00Z")
-	resume := func(s ordinaut.Schedule, next *time.Time, now time.Time) ([]row, string) {
-		return rowsOf(t, DecideResume(now, ordinaut.Task{ID: ordinaut.NewTaskID(), Spec: ordinaut.TaskSpec{Schedule: s}, NextAt: next}))
-	}
-	minutely := ordinaut.Schedule{Kind: "interval", Expr: "PT1M", Timezone: "UTC", StartsAt: &start}
-	rows, next := resume(minutely, &start, start.Add(5*time.Minute+time.Second))
-	if diff := cmp.Diff([]row{{"10:00:00", "10:05:00", 6, "skipped", "paused"}}, rows); diff != "" || next != "10:06:00" {
-		t.Errorf("minutely: next %q, rows (-want +got)\n%s", next, diff)
-	}
-	if rows, next = resume(minutely, &start, start.Add(-time.Hour)); len(rows) != 0 || next != "10:00:00" {
-		t.Errorf("resumed before it was due: rows %v, next %q; want none and 10:00:00", rows, next)
-	}
-	if rows, next = resume(minutely, nil, start); len(rows) != 0 || next != "" {
-		t.Errorf("exhausted: rows %v, next %q; want neither", rows, next)
-	}
+	minutely := ordinaut.Schedule{Kind: "interval", Expr: "PT1M", Timezone: "UTC", StartsAt: &start, CatchUp: ordinaut.CatchUpLatest}
 	once := ordinaut.Schedule{Kind: "once", Expr: "2026-11-22T10:00:00Z", Timezone: "UTC", CatchUp: "latest"}
-	if rows, next = resume(once, &start, start.Add(time.Hour)); len(rows) != 0 || next != "10:00:00" {
-		t.Errorf("once, an hour late: rows %v, next %q; want none and due now", rows, next)
+	for name, c := range map[string]struct {
+		schedule ordinaut.Schedule
+		after    time.Duration
+		catchUp  ordinaut.CatchUp
+		want     []row
+		next     string
+	}{
+		"minutely": {
+			minutely, 5*time.Minute + time.Second, "",
+			[]row{{"10:00:00", "10:04:00", 5, "skipped", "paused"}, {"10:05:00", "10:05:00", 1, "started", ""}}, "10:06:00",
+		},
+		"minutely, none": {minutely, 5*time.Minute + time.Second, "none", []row{{"10:00:00", "10:05:00", 6, "skipped", "paused"}}, "10:06:00"},
+		"minutely, all": {
+			minutely, time.Minute + time.Second, "all",
+			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:01:00", 1, "started", ""}}, "10:02:00",
+		},
+		"not due yet":          {minutely, -time.Hour, "", nil, "10:00:00"},
+		"once, an hour late":   {once, time.Hour, "", []row{{"10:00:00", "10:00:00", 1, "started", ""}}, ""},
+		"once, none":           {once, time.Hour, "none", []row{{"10:00:00", "10:00:00", 1, "skipped", "paused"}}, ""},
+		"once, 25 hours late":  {once, 25 * time.Hour, "", []row{{"10:00:00", "10:00:00", 1, "skipped", "paused"}}, ""},
+		"a zone that has gone": {ordinaut.Schedule{Kind: "cron", Expr: "* * * * *", Timezone: "Atlantis/Capital"}, time.Hour, "", nil, "10:00:00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			task := ordinaut.DueTask{TaskID: ordinaut.NewTaskID(), Schedule: c.schedule, NextAt: &start}
+			task.Overlap = ordinaut.OverlapAllow
+			decision := DecideResume(start.Add(c.after), task, c.catchUp)
+			rows, next := rowsOf(t, decision)
+			if diff := cmp.Diff(c.want, rows); diff != "" || next != c.next || !decision.Resumed {
+				t.Errorf("next %q, want %q, resumed %t, rows (-want +got)\n%s", next, c.next, decision.Resumed, diff)
+			}
+		})
 	}
-	rows, next = resume(once, &start, start.Add(25*time.Hour))
-	if diff := cmp.Diff([]row{{"10:00:00", "10:00:00", 1, "skipped", "paused"}}, rows); diff != "" || next != "" {
-		t.Errorf("once, 25 hours late: next %q, rows (-want +got)\n%s", next, diff)
+	if rows, next := rowsOf(t, DecideResume(start, ordinaut.DueTask{TaskID: ordinaut.NewTaskID(), Schedule: minutely}, "")); len(rows) != 0 || next != "" {
+		t.Errorf("exhausted: rows %v, next %q; want neither", rows, next)
 	}
 }
 

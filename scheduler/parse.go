@@ -14,7 +14,7 @@ const maxLatenessLimit = 7 * 24 * 60 * 60
 
 // Parse checks a schedule that is created or changed at now. It returns the plan and the schedule as
 // it should be stored and shown: defaults filled in, `in 20m` turned into an instant, an interval
-// and an rrule anchored. The error is an invalid_argument [ordinaut.Error] whose pointer leads into /schedule.
+// anchored. The error is an invalid_argument [ordinaut.Error] whose pointer leads into /schedule.
 func Parse(s ordinaut.Schedule, now time.Time) (*Plan, ordinaut.Schedule, error) {
 	s, err := normalise(s, now.UTC())
 	if err != nil {
@@ -25,6 +25,9 @@ func Parse(s ordinaut.Schedule, now time.Time) (*Plan, ordinaut.Schedule, error)
 		return nil, s, err
 	}
 	if err := plan.checkFires(s, now); err != nil {
+		return nil, s, err
+	}
+	if err := plan.checkShift(s, now); err != nil {
 		return nil, s, err
 	}
 	return plan, s, nil
@@ -44,23 +47,15 @@ func normalise(s ordinaut.Schedule, now time.Time) (ordinaut.Schedule, error) {
 	if err := normalisePolicies(&s); err != nil {
 		return s, err
 	}
+	if err := normaliseRules(&s); err != nil {
+		return s, err
+	}
 	s.StartsAt, s.EndsAt = micros(s.StartsAt), micros(s.EndsAt)
 	switch s.Kind {
 	case ordinaut.ScheduleCron:
 		if len(s.Expr) <= maxCronLength {
 			s.Expr = strings.Join(strings.Fields(s.Expr), " ")
 		}
-	case ordinaut.ScheduleRRule:
-		zone, err := (*zones)(nil).load(s.Timezone)
-		if err != nil {
-			return s, err
-		}
-		anchor := now
-		if s.StartsAt != nil {
-			anchor = *s.StartsAt
-		}
-		s.Expr, err = settleRRule(s.Expr, zone, anchor)
-		return s, err
 	case ordinaut.ScheduleInterval:
 		s.Expr = strings.TrimSpace(s.Expr)
 		if s.StartsAt == nil {
@@ -78,6 +73,9 @@ func normalise(s ordinaut.Schedule, now time.Time) (ordinaut.Schedule, error) {
 }
 
 func normalisePolicies(s *ordinaut.Schedule) error {
+	if s.Kind == ordinaut.ScheduleEvent {
+		s.Overlap = cmp.Or(s.Overlap, ordinaut.OverlapAllow) // events do not wait for one another
+	}
 	s.Overlap = cmp.Or(s.Overlap, ordinaut.OverlapSkip)
 	if !slices.Contains(ordinaut.Overlaps(), s.Overlap) {
 		return invalid("/schedule/overlap", string(ordinaut.OverlapSkip), "overlap %s is unknown; allowed are %s", quote(string(s.Overlap)), choices(ordinaut.Overlaps()))
@@ -89,7 +87,7 @@ func normalisePolicies(s *ordinaut.Schedule) error {
 	if s.MaxLatenessSeconds < 0 || s.MaxLatenessSeconds > maxLatenessLimit {
 		return invalid("/schedule/max_lateness_seconds", "3600", "max_lateness_seconds %d is out of range; allowed is 1 to %d, or 0 for the default", s.MaxLatenessSeconds, maxLatenessLimit)
 	}
-	return nil
+	return normaliseLimits(s)
 }
 
 // checkWindow keeps times where differences between them fit a [time.Duration].
@@ -118,18 +116,14 @@ func (p *Plan) checkFires(s ordinaut.Schedule, now time.Time) error {
 			return err
 		}
 	}
-	first, ok := p.First(now)
-	if ok && first.Before(now.AddDate(horizonYears, 0, 0)) {
+	if _, ok := p.First(now); ok {
 		return nil
 	}
-	if _, later := p.rule.next(laterOf(now, p.starts)); later && !ok && !p.ends.IsZero() {
+	if _, ok := p.rule.next(laterOf(now, p.starts)); ok && !p.ends.IsZero() {
 		return invalid("/schedule/ends_at", "", "the schedule ends at %s, before it is due for the first time", p.ends.Format(time.RFC3339))
 	}
 	if s.Kind == ordinaut.ScheduleOnce {
 		return invalid("/schedule/starts_at", "", "the instant lies outside starts_at and ends_at; a once needs neither")
-	}
-	if r, recurs := p.rule.(*rrule); recurs {
-		return r.neverDue(laterOf(now, p.starts))
 	}
 	return invalid("/schedule/expr", "0 9 * * MON-FRI", "%s is never due within %d years: no date satisfies all its fields", quote(s.Expr), horizonYears)
 }

@@ -22,17 +22,10 @@ type DST string
 // Flags of occurrences near a change of the clocks.
 const (
 	DSTNone       DST = ""
-	DSTGapShifted DST = "gap_shifted" // its local time does not exist that day; it is due at the end of the gap, or for rrule as much later as the gap is long
+	DSTGapShifted DST = "gap_shifted" // its local time does not exist that day; it is due at the end of the gap
 	DSTFirstPass  DST = "first_pass"  // its local time occurs twice that day; this is the first
 	DSTSecondPass DST = "second_pass" // its local time occurs twice that day; this is the second
 )
-
-// Fire is one occurrence as a person wants to see it.
-type Fire struct {
-	UTC   time.Time
-	Local time.Time // the same instant, in the schedule's zone
-	DST   DST
-}
 
 // rule is one kind of schedule, without its window. Occurrences are strictly increasing.
 type rule interface {
@@ -87,8 +80,6 @@ func compileRule(s ordinaut.Schedule, zone *time.Location, starts time.Time) (ru
 	switch s.Kind {
 	case ordinaut.ScheduleCron:
 		return compileCron(s.Expr, zone)
-	case ordinaut.ScheduleRRule:
-		return compileRRule(s.Expr, zone, starts)
 	case ordinaut.ScheduleInterval:
 		return compileInterval(s.Expr, starts)
 	case ordinaut.ScheduleOnce:
@@ -132,7 +123,8 @@ func (p *Plan) First(now time.Time) (time.Time, bool) {
 	return p.Next(now)
 }
 
-// Preview returns the first n occurrences strictly later than after; fewer when there are no more.
+// Preview returns the first n occurrences strictly later than after; fewer when there are no more. It
+// knows of no policy: [Timeline.Preview] does.
 func (p *Plan) Preview(after time.Time, n int) []Fire {
 	var fires []Fire
 	for len(fires) < n {
@@ -140,7 +132,7 @@ func (p *Plan) Preview(after time.Time, n int) []Fire {
 		if !ok {
 			return fires
 		}
-		fires = append(fires, Fire{UTC: next, Local: next.In(p.zone), DST: p.rule.flag(next)})
+		fires = append(fires, (&Timeline{plan: p}).fire(next, verdict{due: next}))
 		after = next
 	}
 	return fires

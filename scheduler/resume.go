@@ -6,40 +6,51 @@ import (
 	"github.com/ordinaut/ordinaut"
 )
 
-// DecideResume says how a task that was paused goes on at now: what its schedule passed over is one
-// row, skipped(paused), and the next time is the first after now. Pausing is a decision not to run, so
-// nothing is caught up, with one exception: a once whose instant passed while the task was paused
-// becomes due at once, if it is within its max_lateness and catch_up is latest. There is no later
-// time for it, and who resumes it still wants it. Its row is then written by the tick that starts it.
+// maxResumed bounds how often a resumption looks at as much as a tick does.
+const maxResumed = 100
+
+// Resume says how a task that was paused goes on at now. Its catch_up, or catchUp when that is not empty,
+// is applied to what its schedule passed over, as if no scheduler had been there: latest starts the
+// latest of them that is not later than max_lateness, all the latest max_catch_up of those, none does
+// not. What does not start is skipped(paused), unless overlap had it skipped. So a once whose instant
+// passed meanwhile starts at once, if it is within its max_lateness.
 //
 // task.NextAt is the nominal time at which the task was paused; nil means that none was left. A
-// schedule that cannot be read is left as it stands, as in a tick.
-func DecideResume(now time.Time, task ordinaut.Task) ordinaut.Decision {
-	decision := ordinaut.Decision{TaskID: task.ID, NextAt: task.NextAt, DueAt: task.NextAt}
-	now = now.UTC()
-	if task.NextAt == nil || task.NextAt.After(now) {
-		return decision
-	}
-	plan, err := Compile(task.Spec.Schedule)
+// schedule that cannot be read is left as it stands, as in a tick. The decision's Resumed is set.
+func (d *Decider) Resume(now time.Time, task ordinaut.DueTask, catchUp ordinaut.CatchUp) ordinaut.Decision {
+	line, err := d.timeline(task.Schedule, task.TaskID, task.Calendars, task.AgentQuiet)
 	if err != nil {
-		return decision
+		return ordinaut.Decision{TaskID: task.TaskID, NextAt: task.NextAt, DueAt: task.NextAt, Resumed: true}
 	}
-	decision.NextAt, decision.DueAt = nil, nil
-	b := plan.backlog(task.NextAt.UTC(), now)
-	if b.hasNext {
-		decision.NextAt, decision.DueAt = &b.next, &b.next
+	if catchUp == "" {
+		catchUp = task.CatchUp
 	}
-	if b.startsLate(now, task.Spec.Schedule) {
-		decision.NextAt, decision.DueAt = &b.last, &b.last
-		return decision
+	return resume(now.UTC(), &task, line, catchUp)
+}
+
+func resume(now time.Time, task *ordinaut.DueTask, l *Timeline, catchUp ordinaut.CatchUp) ordinaut.Decision {
+	s := newSettling(now, task, l)
+	s.paused = true
+	p := l.passed(task.NextAt, now, maxStretches)
+	for range maxResumed {
+		if !p.unfinished {
+			break
+		}
+		s.fallBehind(p.stretches, catchUp)
+		p = l.passed(p.next, now, maxStretches)
 	}
-	ledger := ledger{namespace: task.NamespaceID, task: task.ID, now: now}
-	ledger.add(b.first, b.last, b.count, ordinaut.FateSkipped, ordinaut.ReasonPaused)
-	decision.Occurrences = ledger.rows
+	if p.unfinished {
+		s.startSnoozed(catchUp)
+		s.fallBehind(p.stretches, catchUp)
+	} else {
+		s.settle(p.stretches, catchUp)
+	}
+	decision := s.decision(p)
+	decision.Resumed = true
 	return decision
 }
 
-// startsLate reports whether b is a once that a resumed task still starts.
-func (b backlog) startsLate(now time.Time, s ordinaut.Schedule) bool {
-	return s.Kind == ordinaut.ScheduleOnce && s.CatchUp != ordinaut.CatchUpNone && now.Sub(b.last) <= maxLateness(s, b)
+// DecideResume is [Decider.Resume] for one task alone.
+func DecideResume(now time.Time, task ordinaut.DueTask, catchUp ordinaut.CatchUp) ordinaut.Decision {
+	return NewDecider(1).Resume(now, task, catchUp)
 }

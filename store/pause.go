@@ -29,13 +29,21 @@ WHERE namespace_id = $1 AND id = $2`
 	})
 }
 
+// resuming shows a task as a scheduler would see it: $1 its namespace, $2 its id. The task is held locked by
+// the caller. Served by task_pkey and by what serves dueTasks.
+const resuming = `WITH due AS MATERIALIZED (
+    SELECT namespace_id, id, owner_id, ` + scheduleColumns + `, state, next_at, coalesce(due_at, clock_timestamp()) AS due_at,
+        snoozed_at, snoozed_until, runs_started
+    FROM task WHERE namespace_id = $1 AND id = $2
+)` + viewDue
+
 // ResumeTask makes a paused task active again. decide is given the database's time and the task, whose
-// NextAt is the first nominal time since the pause; the ledger rows and runs it decides on are written
-// and its NextAt becomes the task's. A task that is not paused answers with conflict.
-func (s *Store) ResumeTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, note string, decide func(now time.Time, t ordinaut.Task) ordinaut.Decision) (ordinaut.Task, error) {
-	var made []madeRun
+// NextAt is the first nominal time since the pause; what it decides on is carried out as in a tick, and
+// its NextAt becomes the task's. A task that is not paused answers with conflict.
+func (s *Store) ResumeTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, note string, decide func(now time.Time, t ordinaut.DueTask) ordinaut.Decision) (ordinaut.Task, error) {
+	var did ticked
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
-		made = nil
+		did = ticked{}
 		task, err := lockTask(ctx, tx, call.Agent.NamespaceID, id)
 		if err != nil {
 			return nil, err
@@ -43,31 +51,33 @@ func (s *Store) ResumeTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		if task.State != ordinaut.TaskPaused {
 			return nil, ordinaut.Errorf(ordinaut.CodeConflict, "%s is %s, not paused", id, task.State)
 		}
-		var now time.Time
-		const read = `SELECT next_at, clock_timestamp() FROM task WHERE namespace_id = $1 AND id = $2`
-		if err := tx.QueryRow(ctx, read, [16]byte(task.NamespaceID), [16]byte(id)).Scan(&task.NextAt, &now); err != nil {
+		due, err := query[ordinaut.DueTask](ctx, tx, resuming, [16]byte(task.NamespaceID), [16]byte(id))
+		if err != nil {
 			return nil, err
 		}
-		decision := decide(now, task)
-		rows := make([]ledgerRow, len(decision.Occurrences))
-		for i, o := range decision.Occurrences {
-			rows[i] = ledgerRow{ns: task.NamespaceID, task: id, Occurrence: o}
+		if err := loadCalendars(ctx, tx, due); err != nil {
+			return nil, err
 		}
-		if made, err = writeLedger(ctx, tx, rows); err != nil {
+		var now time.Time
+		if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
+			return nil, err
+		}
+		decision := decide(now, due[0])
+		decision.TaskID, decision.Resumed = id, true
+		did, err = carryOut(ctx, tx, map[ordinaut.TaskID]ordinaut.NamespaceID{id: task.NamespaceID}, []ordinaut.Decision{decision})
+		if err != nil {
 			return nil, fmt.Errorf("resume %s: %w", id, err)
 		}
-		const resume = `UPDATE task
-SET state = $3, note = $4, next_at = $5, due_at = CASE WHEN $3 = 'active' THEN $6::timestamptz END, paused_reason = '',
-    updated_at = clock_timestamp()
+		const resume = `UPDATE task SET state = $3, note = $4, updated_at = clock_timestamp()
 WHERE namespace_id = $1 AND id = $2`
 		_, err = tx.Exec(ctx, resume, [16]byte(task.NamespaceID), [16]byte(id),
-			string(stateFor(task.Spec.Schedule.Kind, decision.NextAt)), clean(note), decision.NextAt, decision.DueAt)
-		return map[string]any{"occurrences": len(decision.Occurrences), "runs": len(made)}, err
+			string(stateFor(task.Spec.Schedule.Kind, decision.DueAt)), clean(note))
+		return map[string]any{"occurrences": len(decision.Occurrences), "runs": len(did.made)}, err
 	})
 	if err != nil {
 		return task, err
 	}
-	s.announceQueued(ctx, made)
+	s.announceTicked(ctx, did)
 	s.wake(WakeSchedule)
 	return task, nil
 }

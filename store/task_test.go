@@ -124,7 +124,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Errorf("updated while paused = %+v", changed)
 	}
 	next := in(time.Hour)
-	resumed := must(s.ResumeTask(t.Context(), call, task.ID, "", func(now time.Time, given ordinaut.Task) ordinaut.Decision {
+	resumed := must(s.ResumeTask(t.Context(), call, task.ID, "", func(now time.Time, given ordinaut.DueTask) ordinaut.Decision {
 		if given.NextAt == nil || !given.NextAt.Equal(*task.NextAt) || time.Since(now).Abs() > time.Minute {
 			t.Errorf("decide was given next %v at %v, want %v", given.NextAt, now, task.NextAt)
 		}

@@ -33,7 +33,10 @@ const dueTasks = `WITH oldest AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ), due AS (
     SELECT * FROM oldest UNION ALL SELECT * FROM newest
-)
+)` + viewDue
+
+// viewDue makes [ordinaut.DueTask]s of the rows of due.
+const viewDue = `
 SELECT ` + tickColumns + `,
     (SELECT quiet FROM agent a WHERE a.namespace_id = due.namespace_id AND a.id = due.owner_id) AS agent_quiet,
     due.overlap <> 'allow' AND coalesce(
@@ -110,11 +113,16 @@ func (s *Store) Tick(ctx context.Context, limit int, decide func(now time.Time, 
 	if err != nil {
 		return ordinaut.TickResult{}, err
 	}
+	s.announceTicked(ctx, did)
+	return result, nil
+}
+
+// announceTicked tells of what a committed tick did.
+func (s *Store) announceTicked(ctx context.Context, did ticked) {
 	s.announceSuperseded(ctx, did.superseded)
 	s.announceQueued(ctx, did.made)
 	// What they were to wait for may have ended while the tick looked.
 	s.releaseAfter(ctx, did.buffered.keys())
-	return result, nil
 }
 
 // ahead makes of seconds, which may be negative or infinite, a duration from 0 to maxNext.
@@ -131,22 +139,31 @@ type ticked struct {
 }
 
 func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision) (ticked, error) {
-	did := ticked{buffered: taskSet{}}
 	var now time.Time
 	if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
-		return did, err
+		return ticked{}, err
 	}
 	decisions := decide(now, due)
 	if err := checkDecisions(due, decisions); err != nil {
-		return did, err
+		return ticked{}, err
 	}
 	if decisions = changing(due, decisions); len(decisions) == 0 {
-		return did, nil
+		return ticked{}, nil
 	}
 	namespaceOf := make(map[ordinaut.TaskID]ordinaut.NamespaceID, len(due))
 	for _, d := range due {
 		namespaceOf[d.TaskID] = d.NamespaceID
 	}
+	did, err := carryOut(ctx, tx, namespaceOf, decisions)
+	if err != nil {
+		return did, err
+	}
+	return did, auditTick(ctx, tx, namespaceOf, decisions)
+}
+
+// carryOut does what was decided on tasks that the transaction holds locked.
+func carryOut(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]ordinaut.NamespaceID, decisions []ordinaut.Decision) (ticked, error) {
+	did := ticked{buffered: taskSet{}}
 	rows := make([]ledgerRow, 0, len(decisions))
 	canceling := taskSet{}
 	for _, d := range decisions {
@@ -170,7 +187,7 @@ func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(no
 	if err := move(ctx, tx, namespaceOf, decisions); err != nil {
 		return did, fmt.Errorf("move tasks on: %w", err)
 	}
-	return did, auditTick(ctx, tx, namespaceOf, decisions)
+	return did, nil
 }
 
 // move writes when the tasks are due next.

@@ -1,0 +1,140 @@
+package scheduler
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// defaultCatchUp is how many runs catch_up all makes at once when the schedule does not say.
+const defaultCatchUp = 10
+
+// start is a nominal time that is to start.
+type start struct {
+	at, due time.Time
+	reason  ordinaut.Reason
+	outcome outcome
+}
+
+// refused reports whether overlap had the start skipped.
+func (s start) refused() bool { return s.outcome.fate == ordinaut.FateSkipped }
+
+// chosen is what catch_up makes of what is due.
+type chosen struct {
+	starts []start // in order: the latest of all that may start
+	// rest is what becomes of a time that does not start, by when it is due.
+	rest func(due time.Time) outcome
+	// joined says that rest also goes for times that are due together with a start.
+	joined bool
+	// limit is the due time from which on rest no longer says too late.
+	limit time.Time
+}
+
+// fixed is a rest that is the same for all.
+func fixed(fate ordinaut.Fate, reason ordinaut.Reason) func(time.Time) outcome {
+	return func(time.Time) outcome { return outcome{fate: fate, reason: reason} }
+}
+
+// choose applies catch_up to the stretches that are due.
+func (s *settling) choose(stretches []stretch, catchUp ordinaut.CatchUp) chosen {
+	missed := s.missed(catchUp)
+	c := chosen{rest: fixed(missed.fate, missed.reason), joined: s.paused}
+	i := len(stretches) - 1
+	for i >= 0 && stretches[i].skipped {
+		i--
+	}
+	if i < 0 || s.paused && catchUp == ordinaut.CatchUpNone {
+		return c
+	}
+	latest := stretches[i]
+	c.limit = s.now.Add(-maxLateness(s.task.Schedule, catchUp, latest))
+	if latest.due.Before(c.limit) {
+		return c
+	}
+	// To cancel what has only just begun would be for nothing: the latest stands in for all.
+	if catchUp == ordinaut.CatchUpAll && s.live.overlap != ordinaut.OverlapCancelRunning {
+		c.starts = s.line.latestStarts(stretches[:i+1], c.limit, cmp.Or(s.task.MaxCatchUp, defaultCatchUp))
+	} else {
+		c.starts = []start{{at: latest.last, due: latest.due, reason: latest.reason}}
+	}
+	switch {
+	case s.paused || catchUp == ordinaut.CatchUpNone:
+	case catchUp == ordinaut.CatchUpAll && s.live.overlap != ordinaut.OverlapCancelRunning:
+		c.rest = func(due time.Time) outcome {
+			if due.Before(c.limit) {
+				return missed
+			}
+			return outcome{fate: ordinaut.FateCoalesced, reason: ordinaut.ReasonCatchUpLimit}
+		}
+	default:
+		c.rest = fixed(ordinaut.FateCoalesced, ordinaut.ReasonCaughtUp)
+	}
+	return c
+}
+
+// latestStarts returns the latest most starts of the stretches that are due at limit or later, in order.
+func (l *Timeline) latestStarts(stretches []stretch, limit time.Time, most int) []start {
+	var starts []start
+	for i := len(stretches) - 1; i >= 0 && len(starts) < most; i-- {
+		s := stretches[i]
+		switch {
+		case s.skipped:
+			continue
+		case s.due.Before(limit):
+			return inOrder(starts)
+		case len(starts) > 0 && s.due.Equal(starts[len(starts)-1].due):
+			if !s.joins {
+				starts = l.addTail(starts, s, limit, most, true)
+			}
+			continue
+		case s.joins:
+			starts = append(starts, start{at: s.last, due: s.due, reason: s.reason})
+			continue
+		}
+		starts = l.addTail(starts, s, limit, most, false)
+	}
+	return inOrder(starts)
+}
+
+func inOrder(starts []start) []start {
+	slices.Reverse(starts)
+	return starts
+}
+
+// addTail adds the times of s, which are due each by itself, from the last on backwards; all but the last
+// one when that is due together with a start that is chosen already.
+func (l *Timeline) addTail(starts []start, s stretch, limit time.Time, most int, butLast bool) []start {
+	tail := l.plan.tail(s, most-len(starts)+1)
+	if butLast {
+		tail = tail[:len(tail)-1]
+	}
+	for i := len(tail) - 1; i >= 0 && len(starts) < most; i-- {
+		due := l.verdict(tail[i]).due
+		if due.Before(limit) {
+			break
+		}
+		starts = append(starts, start{at: tail[i], due: due})
+	}
+	return starts
+}
+
+// tail returns at least the last n times of s, in order; all, when it has fewer.
+func (p *Plan) tail(s stretch, n int) []time.Time {
+	from, more := s.first, s.count-1 // how many of s are later than from
+	for step := s.last.Sub(s.first); more > 2*n && step > time.Second; step /= 2 {
+		probe := from.Add(step / 2)
+		if left := p.count(probe, s.last); left >= n {
+			from, more = probe, left
+		}
+	}
+	var tail []time.Time
+	if from.Equal(s.first) {
+		tail = append(tail, from)
+	}
+	for at, ok := p.next(from); ok && !at.After(s.last); at, ok = p.next(at) {
+		tail = append(tail, at)
+	}
+	return tail
+}

@@ -1,0 +1,136 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// settling is the way to the decision on one task.
+type settling struct {
+	now    time.Time
+	task   *ordinaut.DueTask
+	line   *Timeline
+	ledger ledger
+	live   live
+	// paused says that what passed did so in a pause: what does not start was skipped for that.
+	paused     bool
+	snoozeOver bool
+}
+
+func newSettling(now time.Time, task *ordinaut.DueTask, l *Timeline) *settling {
+	return &settling{
+		now: now, task: task, line: l, live: newLive(task),
+		ledger: ledger{namespace: task.NamespaceID, task: task.TaskID, now: now, plan: l.plan},
+	}
+}
+
+// settle gives each time of the stretches, which are all that is due, its fate.
+func (s *settling) settle(stretches []stretch, catchUp ordinaut.CatchUp) {
+	chosen := s.choose(stretches, catchUp)
+	s.startSnoozed(catchUp)
+	for i := range chosen.starts {
+		chosen.starts[i].outcome = s.live.admit()
+	}
+	if n := len(chosen.starts); n == 1 && catchUp != ordinaut.CatchUpAll && chosen.starts[0].refused() {
+		// The others would have been coalesced into what does not start.
+		o := chosen.starts[0].outcome
+		chosen.rest, chosen.joined = fixed(o.fate, o.reason), true
+	}
+	s.write(stretches, chosen)
+}
+
+// startSnoozed gives a snoozed occurrence that is due its fate. It comes before what became due by itself.
+func (s *settling) startSnoozed(catchUp ordinaut.CatchUp) {
+	t := s.task
+	if t.SnoozedAt == nil || t.SnoozedUntil == nil || t.SnoozedUntil.After(s.now) {
+		return
+	}
+	s.snoozeOver = true
+	defer func() { s.ledger.closed = len(s.ledger.rows) }()
+	at := t.SnoozedAt.UTC()
+	period := s.line.plan.stretch(at, at)
+	if s.now.Sub(*t.SnoozedUntil) > maxLateness(t.Schedule, catchUp, period) || s.paused && catchUp == ordinaut.CatchUpNone {
+		o := s.missed(catchUp)
+		s.ledger.add(at, at, 1, o.fate, o.reason)
+		return
+	}
+	s.live.snoozed = false
+	o := s.live.admit()
+	if !o.started() {
+		s.ledger.add(at, at, 1, o.fate, o.reason)
+		return
+	}
+	s.ledger.start(start{at: at, due: t.SnoozedUntil.UTC(), reason: ordinaut.ReasonSnoozed, outcome: o})
+}
+
+// fallBehind settles stretches of which none starts, because others follow that are due too: a long time
+// is told in one row.
+func (s *settling) fallBehind(stretches []stretch, catchUp ordinaut.CatchUp) {
+	count, last := 0, stretches[len(stretches)-1]
+	for i := range stretches {
+		count += stretches[i].count
+	}
+	o := outcome{fate: ordinaut.FateCoalesced, reason: ordinaut.ReasonCaughtUp}
+	switch {
+	case s.paused, catchUp == ordinaut.CatchUpNone, s.now.Sub(last.due) > maxLateness(s.task.Schedule, catchUp, last):
+		o = s.missed(catchUp)
+	case catchUp == ordinaut.CatchUpAll:
+		o.reason = ordinaut.ReasonCatchUpLimit
+	}
+	s.ledger.add(stretches[0].first, last.last, count, o.fate, o.reason)
+}
+
+// missed is the outcome of what passed without a start.
+func (s *settling) missed(catchUp ordinaut.CatchUp) outcome {
+	switch {
+	case s.paused:
+		return outcome{fate: ordinaut.FateSkipped, reason: ordinaut.ReasonPaused}
+	case catchUp == ordinaut.CatchUpNone:
+		return outcome{fate: ordinaut.FateMissed, reason: ordinaut.ReasonSchedulerDown}
+	default:
+		return outcome{fate: ordinaut.FateMissed, reason: ordinaut.ReasonTooLate}
+	}
+}
+
+// decision is what the store is to do.
+func (s *settling) decision(p passed) ordinaut.Decision {
+	d := ordinaut.Decision{
+		TaskID: s.task.TaskID, Occurrences: s.ledger.rows, CancelRunning: s.live.cancels, SnoozeOver: s.snoozeOver,
+	}
+	if p.next != nil && !s.live.exhausted() {
+		next := s.revised(*p.next)
+		d.NextAt = next
+		switch {
+		case p.unfinished:
+			d.DueAt = &s.now
+		case next != nil:
+			due := s.line.verdict(*next).due
+			d.DueAt = &due
+		}
+	}
+	if !s.snoozeOver && s.task.SnoozedUntil != nil && (d.DueAt == nil || s.task.SnoozedUntil.Before(*d.DueAt)) {
+		d.DueAt = s.task.SnoozedUntil
+	}
+	return d
+}
+
+// revised returns the nominal time to wait for when next was to be that: another one when it lies ahead
+// and the plan has changed, as by a release of the time zones.
+func (s *settling) revised(next time.Time) *time.Time {
+	if !next.After(s.now) || s.task.NextAt == nil || !next.Equal(*s.task.NextAt) {
+		return &next
+	}
+	plan := s.line.plan
+	if still, ok := plan.next(next.Add(-time.Microsecond)); ok && still.Equal(next) {
+		return &next
+	}
+	after := s.now
+	if s.task.SnoozedAt != nil {
+		after = latestOf(after, *s.task.SnoozedAt)
+	}
+	if at, ok := plan.Next(after); ok {
+		return &at
+	}
+	return nil
+}

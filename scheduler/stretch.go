@@ -1,0 +1,80 @@
+package scheduler
+
+import (
+	"math"
+	"time"
+)
+
+// stretch is neighbouring nominal times with the same verdict, and the one that follows them.
+type stretch struct {
+	first, before, last time.Time // before is the last but one, when count is above one
+	count               int
+	next                time.Time
+	hasNext             bool
+	verdict             // of last
+}
+
+// stretch returns the nominal times from first on that share its verdict and are not later than through,
+// as far as one glance at the policies tells. first itself is always among them.
+func (l *Timeline) stretch(first, through time.Time) stretch {
+	if l.plain() {
+		s := l.plan.stretch(first, through)
+		s.due = s.last
+		return s
+	}
+	v := l.verdict(first)
+	through = l.glance(first, through, v)
+	s := l.plan.stretch(first, through)
+	s.verdict = v
+	if s.count == 1 {
+		return s
+	}
+	// Between two edges nothing but jitter makes a difference, and that only for the last.
+	if last := l.verdict(s.last); last.same(v) {
+		s.verdict = last
+		return s
+	}
+	s.next, s.hasNext = s.last, true
+	s.last, s.count = s.before, s.count-1
+	if s.count > 1 {
+		s.before = l.plan.lastIn(first, s.last.Add(-1))
+	}
+	s.verdict = l.verdict(s.last)
+	return s
+}
+
+// glance returns until when, at most through, v holds for the nominal times from first on. Shifted times
+// are looked at one by one.
+func (l *Timeline) glance(first, through time.Time, v verdict) time.Time {
+	if v.calendar != "" && l.shifts {
+		if far := l.tooFar(first); v.skipped && far.After(first) {
+			through = earlierOf(through, far.Add(-1))
+		} else {
+			return first
+		}
+	}
+	if edge, ok := l.edge(first); ok {
+		through = earlierOf(through, edge.Add(-1))
+	}
+	return latestOf(through, first)
+}
+
+func earlierOf(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// stretch returns the nominal times from first, which is one, through through.
+func (p *Plan) stretch(first, through time.Time) stretch {
+	s := stretch{first: first, last: first, count: 1}
+	s.next, s.hasNext = p.Next(first)
+	if !s.hasNext || s.next.After(through) {
+		return s
+	}
+	s.last, s.before = p.latest(first, through)
+	s.count = min(1+p.count(first, s.last), math.MaxInt32)
+	s.next, s.hasNext = p.Next(s.last)
+	return s
+}
