@@ -21,8 +21,8 @@ type start struct {
 // refused reports whether overlap had the start skipped.
 func (s start) refused() bool { return s.outcome.fate == ordinaut.FateSkipped }
 
-// chosen is what catch_up makes of what is due.
-type chosen struct {
+// selection is what catch_up makes of what is due.
+type selection struct {
 	starts []start // in order: the latest of all that may start
 	// rest is what becomes of a time that does not start, by when it is due.
 	rest func(due time.Time) outcome
@@ -37,25 +37,25 @@ func fixed(fate ordinaut.Fate, reason ordinaut.Reason) func(time.Time) outcome {
 	return func(time.Time) outcome { return outcome{fate: fate, reason: reason} }
 }
 
-// choose applies catch_up to the stretches that are due.
-func (s *settling) choose(stretches []stretch, catchUp ordinaut.CatchUp) chosen {
+// choose applies catch_up to the phases that are due.
+func (s *settling) choose(phases []phase, catchUp ordinaut.CatchUp) selection {
 	missed := s.missed(catchUp)
-	c := chosen{rest: fixed(missed.fate, missed.reason), joined: s.paused}
-	i := len(stretches) - 1
-	for i >= 0 && stretches[i].skipped {
+	c := selection{rest: fixed(missed.fate, missed.reason), joined: s.paused}
+	i := len(phases) - 1
+	for i >= 0 && phases[i].skipped {
 		i--
 	}
 	if i < 0 || s.paused && catchUp == ordinaut.CatchUpNone {
 		return c
 	}
-	latest := stretches[i]
+	latest := phases[i]
 	c.limit = s.now.Add(-maxLateness(s.task.Schedule, catchUp, latest))
 	if latest.due.Before(c.limit) {
 		return c
 	}
 	// To cancel what has only just begun would be for nothing: the latest stands in for all.
 	if catchUp == ordinaut.CatchUpAll && s.live.overlap != ordinaut.OverlapCancelRunning {
-		c.starts = s.line.latestStarts(stretches[:i+1], c.limit, cmp.Or(s.task.MaxCatchUp, defaultCatchUp))
+		c.starts = s.line.latestStarts(phases[:i+1], c.limit, cmp.Or(s.task.MaxCatchUp, defaultCatchUp))
 	} else {
 		c.starts = []start{{at: latest.last, due: latest.due, reason: latest.reason}}
 	}
@@ -74,11 +74,11 @@ func (s *settling) choose(stretches []stretch, catchUp ordinaut.CatchUp) chosen 
 	return c
 }
 
-// latestStarts returns the latest most starts of the stretches that are due at limit or later, in order.
-func (l *Timeline) latestStarts(stretches []stretch, limit time.Time, most int) []start {
+// latestStarts returns the latest most starts of the phases that are due at limit or later, in order.
+func (l *Timeline) latestStarts(phases []phase, limit time.Time, most int) []start {
 	var starts []start
-	for i := len(stretches) - 1; i >= 0 && len(starts) < most; i-- {
-		s := stretches[i]
+	for i := len(phases) - 1; i >= 0 && len(starts) < most; i-- {
+		s := phases[i]
 		switch {
 		case s.skipped:
 			continue
@@ -104,8 +104,8 @@ func inOrder(starts []start) []start {
 }
 
 // addTail adds the times of s, which are due each by itself, from the last on backwards; all but the last
-// one when that is due together with a start that is chosen already.
-func (l *Timeline) addTail(starts []start, s stretch, limit time.Time, most int, butLast bool) []start {
+// one when that is due together with a start that is selection already.
+func (l *Timeline) addTail(starts []start, s phase, limit time.Time, most int, butLast bool) []start {
 	tail := l.plan.tail(s, most-len(starts)+1)
 	if butLast {
 		tail = tail[:len(tail)-1]
@@ -121,7 +121,7 @@ func (l *Timeline) addTail(starts []start, s stretch, limit time.Time, most int,
 }
 
 // tail returns at least the last n times of s, in order; all, when it has fewer.
-func (p *Plan) tail(s stretch, n int) []time.Time {
+func (p *Plan) tail(s phase, n int) []time.Time {
 	from, more := s.first, s.count-1 // how many of s are later than from
 	for step := s.last.Sub(s.first); more > 2*n && step > time.Second; step /= 2 {
 		probe := from.Add(step / 2)

@@ -16,7 +16,7 @@ type cron struct {
 	zone *time.Location
 	text string // six fields for gronx, canonical
 	days cronDays
-	tods cronTimes
+	tods timesOfDay
 	// follows says that the expression follows the local clock: nothing in a gap, both passes of an
 	// overlap. It holds when the second, minute or hour begins with *, as in cron(8) of Debian.
 	follows bool
@@ -38,7 +38,7 @@ func compileCron(expr string, zone *time.Location) (rule, error) {
 		}
 	}
 	c.days = newCronDays(c.fields)
-	c.tods = newCronTimes(c.fields)
+	c.tods = newTimesOfDay(c.fields)
 	c.follows = c.fields[fieldSecond].star || c.fields[fieldMinute].star || c.fields[fieldHour].star
 	written := make([]string, fieldYear)
 	for i := range written {
@@ -192,19 +192,7 @@ func (c *cron) flag(at time.Time) DST {
 	if ok && !c.follows && at.Equal(p.start) && c.inGap(previous, p) {
 		return DSTGapShifted
 	}
-	reading := p.reading(at)
-	if ok {
-		if _, twice := previous.instant(reading); twice {
-			return DSTSecondPass
-		}
-	}
-	if p.end.IsZero() {
-		return DSTNone
-	}
-	if _, twice := periodAt(p.end, c.zone).instant(reading); twice {
-		return DSTFirstPass
-	}
-	return DSTNone
+	return pass(at, c.zone)
 }
 
 // inGap reports whether the clocks skip a matching reading between two periods.

@@ -13,8 +13,8 @@ const (
 	defaultLatenessOfAll = 24 * time.Hour
 	// onTime is the lateness that catch_up none still takes for punctual.
 	onTime = 10 * time.Second
-	// maxStretches bounds what a tick looks at for one task. What is left it looks at in the next.
-	maxStretches = 100
+	// maxPhases bounds what a tick looks at for one task. What is left it looks at in the next.
+	maxPhases = 100
 )
 
 // A Decider turns due tasks into fates. It remembers plans and calendars, so that a tick does not read
@@ -130,25 +130,25 @@ func unchanged(task *ordinaut.DueTask) ordinaut.Decision {
 // decide settles what is due by now.
 func decide(now time.Time, task *ordinaut.DueTask, l *Timeline) ordinaut.Decision {
 	s := newSettling(now, task, l)
-	p := l.passed(task.NextAt, now, maxStretches)
+	p := l.passed(task.NextAt, now, maxPhases)
 	if p.unfinished {
 		s.startSnoozed(task.CatchUp)
-		s.fallBehind(p.stretches, task.CatchUp)
+		s.fallBehind(p.phases, task.CatchUp)
 	} else {
-		s.settle(p.stretches, task.CatchUp)
+		s.settle(p.phases, task.CatchUp)
 	}
 	return s.decision(p)
 }
 
 // passed is what a task has due, and what follows.
 type passed struct {
-	stretches []stretch
-	next      *time.Time // the nominal time that follows; nil: there is none
+	phases []phase
+	next   *time.Time // the nominal time that follows; nil: there is none
 	// unfinished reports whether next is due too, but was too much to look at.
 	unfinished bool
 }
 
-// passed returns the stretches from the nominal time from that are due by now, the earliest limit of them.
+// passed returns the phases from the nominal time from that are due by now, the earliest limit of them.
 func (l *Timeline) passed(from *time.Time, now time.Time, limit int) passed {
 	if from == nil {
 		return passed{}
@@ -156,15 +156,15 @@ func (l *Timeline) passed(from *time.Time, now time.Time, limit int) passed {
 	at := from.UTC()
 	p := passed{next: &at}
 	for !at.After(now) {
-		if len(p.stretches) == limit {
+		if len(p.phases) == limit {
 			p.unfinished = true
 			return p
 		}
-		s := l.stretch(at, now)
+		s := l.phase(at, now)
 		if s.due.After(now) && !s.dropLast(l) {
 			return p
 		}
-		p.stretches = append(p.stretches, s)
+		p.phases = append(p.phases, s)
 		if !s.hasNext {
 			p.next = nil
 			return p
@@ -174,19 +174,19 @@ func (l *Timeline) passed(from *time.Time, now time.Time, limit int) passed {
 	return p
 }
 
-// dropLast takes the last time, which jitter has due later than now, from a stretch, and reports whether
+// dropLast takes the last time, which jitter has due later than now, from a phase, and reports whether
 // any is left: those before it are due before it begins.
-func (s *stretch) dropLast(l *Timeline) bool {
+func (s *phase) dropLast(l *Timeline) bool {
 	if s.count == 1 || s.joins {
 		return false
 	}
-	*s = l.stretch(s.first, s.before)
+	*s = l.phase(s.first, s.before)
 	return true
 }
 
 // maxLateness returns how late an occurrence may start: as the schedule says, else the smaller of its
 // period and an hour. A once has a day, and so has what is to be caught up all.
-func maxLateness(s ordinaut.Schedule, catchUp ordinaut.CatchUp, last stretch) time.Duration {
+func maxLateness(s ordinaut.Schedule, catchUp ordinaut.CatchUp, last phase) time.Duration {
 	if s.MaxLatenessSeconds > 0 {
 		return time.Duration(s.MaxLatenessSeconds) * time.Second
 	}

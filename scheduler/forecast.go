@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// maxForecast bounds how many stretches one question walks over.
+	// maxForecast bounds how many phases one question walks over.
 	maxForecast = 2000
 	// farAhead is through when a question has no end.
 	farAhead = horizonYears * 366 * day
@@ -37,7 +37,7 @@ func (l *Timeline) Preview(after time.Time, n int) []Fire {
 		if v := l.verdict(at); v.skipped || v.joins {
 			through = after.Add(farAhead)
 		}
-		s := l.stretch(at, through)
+		s := l.phase(at, through)
 		fires = l.append(fires, s)
 		at, ok = s.next, s.hasNext
 		if !s.skipped && l.Verdict(s.last).Fate == ordinaut.FateStarted {
@@ -48,7 +48,7 @@ func (l *Timeline) Preview(after time.Time, n int) []Fire {
 }
 
 // append adds s to fires: to an earlier one when it continues that.
-func (l *Timeline) append(fires []Fire, s stretch) []Fire {
+func (l *Timeline) append(fires []Fire, s phase) []Fire {
 	f := l.fire(s.last, s.verdict)
 	f.First, f.Count = s.first, s.count
 	i := len(fires) - 1
@@ -94,7 +94,7 @@ func (l *Timeline) Verdict(at time.Time) Fire {
 	}
 	next, ok := l.plan.Next(at)
 	for walked := 0; ok && !next.After(v.due) && walked < maxForecast; walked++ {
-		s := l.stretch(next, v.due)
+		s := l.phase(next, v.due)
 		if !s.skipped && s.due.Equal(v.due) {
 			f.Fate = ordinaut.FateCoalesced
 			return f

@@ -14,7 +14,7 @@ const maxLatenessLimit = 7 * 24 * 60 * 60
 
 // Parse checks a schedule that is created or changed at now. It returns the plan and the schedule as
 // it should be stored and shown: defaults filled in, `in 20m` turned into an instant, an interval
-// anchored. The error is an invalid_argument [ordinaut.Error] whose pointer leads into /schedule.
+// and an rrule anchored. The error is an invalid_argument [ordinaut.Error] whose pointer leads into /schedule.
 func Parse(s ordinaut.Schedule, now time.Time) (*Plan, ordinaut.Schedule, error) {
 	s, err := normalise(s, now.UTC())
 	if err != nil {
@@ -56,6 +56,17 @@ func normalise(s ordinaut.Schedule, now time.Time) (ordinaut.Schedule, error) {
 		if len(s.Expr) <= maxCronLength {
 			s.Expr = strings.Join(strings.Fields(s.Expr), " ")
 		}
+	case ordinaut.ScheduleRRule:
+		zone, err := (*zones)(nil).load(s.Timezone)
+		if err != nil {
+			return s, err
+		}
+		anchor := now
+		if s.StartsAt != nil {
+			anchor = *s.StartsAt
+		}
+		s.Expr, err = settleRRule(s.Expr, zone, anchor)
+		return s, err
 	case ordinaut.ScheduleInterval:
 		s.Expr = strings.TrimSpace(s.Expr)
 		if s.StartsAt == nil {
@@ -116,14 +127,18 @@ func (p *Plan) checkFires(s ordinaut.Schedule, now time.Time) error {
 			return err
 		}
 	}
-	if _, ok := p.First(now); ok {
+	first, ok := p.First(now)
+	if ok && first.Before(now.AddDate(horizonYears, 0, 0)) {
 		return nil
 	}
-	if _, ok := p.rule.next(laterOf(now, p.starts)); ok && !p.ends.IsZero() {
+	if _, later := p.rule.next(laterOf(now, p.starts)); later && !ok && !p.ends.IsZero() {
 		return invalid("/schedule/ends_at", "", "the schedule ends at %s, before it is due for the first time", p.ends.Format(time.RFC3339))
 	}
 	if s.Kind == ordinaut.ScheduleOnce {
 		return invalid("/schedule/starts_at", "", "the instant lies outside starts_at and ends_at; a once needs neither")
+	}
+	if r, recurs := p.rule.(*rrule); recurs {
+		return r.neverDue(laterOf(now, p.starts))
 	}
 	return invalid("/schedule/expr", "0 9 * * MON-FRI", "%s is never due within %d years: no date satisfies all its fields", quote(s.Expr), horizonYears)
 }

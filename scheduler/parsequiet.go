@@ -58,7 +58,7 @@ func parseHours(pointer string, all []ordinaut.QuietHours) ([]ordinaut.QuietHour
 		if err := parseHoursEntry(at, &out[i]); err != nil {
 			return nil, err
 		}
-		week = append(week, weekOf(out[i])...)
+		week = append(week, quietWeek(out[i])...)
 	}
 	if held := joinWindows(week); len(held) == 1 && held[0].to.Sub(held[0].from) >= 14*day {
 		return nil, invalid(pointer, `[{"from":"22:00","to":"07:00"}]`, "the quiet hours cover the whole week, so that nothing would ever start; pause the task instead")
@@ -94,8 +94,8 @@ func parseHoursEntry(pointer string, h *ordinaut.QuietHours) error {
 	return nil
 }
 
-// weekOf returns when h holds in two weeks and a bit of no zone in particular, cut to the two weeks.
-func weekOf(h ordinaut.QuietHours) []window {
+// quietWeek returns when h holds in two weeks and a bit of no zone in particular, cut to the two weeks.
+func quietWeek(h ordinaut.QuietHours) []window {
 	monday := time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)
 	c := newQuiet(&ordinaut.Quiet{Hours: []ordinaut.QuietHours{h}}, time.UTC)
 	var all []window
@@ -141,11 +141,11 @@ func clockWords(since time.Duration) string {
 	return time.Time{}.Add(since).Format("15:04")
 }
 
-func weekdayName(d time.Weekday) string { return strings.ToUpper(d.String()[:3]) }
+func dayName(d time.Weekday) string { return strings.ToUpper(d.String()[:3]) }
 
 func isWeekday(name string) bool {
 	for d := time.Sunday; d <= time.Saturday; d++ {
-		if name == weekdayName(d) {
+		if name == dayName(d) {
 			return true
 		}
 	}

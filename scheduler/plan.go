@@ -22,7 +22,7 @@ type DST string
 // Flags of occurrences near a change of the clocks.
 const (
 	DSTNone       DST = ""
-	DSTGapShifted DST = "gap_shifted" // its local time does not exist that day; it is due at the end of the gap
+	DSTGapShifted DST = "gap_shifted" // its local time does not exist that day; it is due at the end of the gap, or for rrule as much later as the gap is long
 	DSTFirstPass  DST = "first_pass"  // its local time occurs twice that day; this is the first
 	DSTSecondPass DST = "second_pass" // its local time occurs twice that day; this is the second
 )
@@ -80,6 +80,8 @@ func compileRule(s ordinaut.Schedule, zone *time.Location, starts time.Time) (ru
 	switch s.Kind {
 	case ordinaut.ScheduleCron:
 		return compileCron(s.Expr, zone)
+	case ordinaut.ScheduleRRule:
+		return compileRRule(s.Expr, zone, starts)
 	case ordinaut.ScheduleInterval:
 		return compileInterval(s.Expr, starts)
 	case ordinaut.ScheduleOnce:

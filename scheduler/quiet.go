@@ -39,7 +39,7 @@ func newQuiet(q *ordinaut.Quiet, zone *time.Location) *quiet {
 		}
 		hours := quietHours{from: from, to: to}
 		for i := range hours.days {
-			hours.days[i] = len(h.Days) == 0 || slices.Contains(h.Days, weekdayName(time.Weekday(i)))
+			hours.days[i] = len(h.Days) == 0 || slices.Contains(h.Days, dayName(time.Weekday(i)))
 		}
 		c.hours = append(c.hours, hours)
 	}

@@ -31,19 +31,19 @@ func (d *Decider) Resume(now time.Time, task ordinaut.DueTask, catchUp ordinaut.
 func resume(now time.Time, task *ordinaut.DueTask, l *Timeline, catchUp ordinaut.CatchUp) ordinaut.Decision {
 	s := newSettling(now, task, l)
 	s.paused = true
-	p := l.passed(task.NextAt, now, maxStretches)
+	p := l.passed(task.NextAt, now, maxPhases)
 	for range maxResumed {
 		if !p.unfinished {
 			break
 		}
-		s.fallBehind(p.stretches, catchUp)
-		p = l.passed(p.next, now, maxStretches)
+		s.fallBehind(p.phases, catchUp)
+		p = l.passed(p.next, now, maxPhases)
 	}
 	if p.unfinished {
 		s.startSnoozed(catchUp)
-		s.fallBehind(p.stretches, catchUp)
+		s.fallBehind(p.phases, catchUp)
 	} else {
-		s.settle(p.stretches, catchUp)
+		s.settle(p.phases, catchUp)
 	}
 	decision := s.decision(p)
 	decision.Resumed = true

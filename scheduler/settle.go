@@ -25,19 +25,19 @@ func newSettling(now time.Time, task *ordinaut.DueTask, l *Timeline) *settling {
 	}
 }
 
-// settle gives each time of the stretches, which are all that is due, its fate.
-func (s *settling) settle(stretches []stretch, catchUp ordinaut.CatchUp) {
-	chosen := s.choose(stretches, catchUp)
+// settle gives each time of the phases, which are all that is due, its fate.
+func (s *settling) settle(phases []phase, catchUp ordinaut.CatchUp) {
+	selection := s.choose(phases, catchUp)
 	s.startSnoozed(catchUp)
-	for i := range chosen.starts {
-		chosen.starts[i].outcome = s.live.admit()
+	for i := range selection.starts {
+		selection.starts[i].outcome = s.live.admit()
 	}
-	if n := len(chosen.starts); n == 1 && catchUp != ordinaut.CatchUpAll && chosen.starts[0].refused() {
+	if n := len(selection.starts); n == 1 && catchUp != ordinaut.CatchUpAll && selection.starts[0].refused() {
 		// The others would have been coalesced into what does not start.
-		o := chosen.starts[0].outcome
-		chosen.rest, chosen.joined = fixed(o.fate, o.reason), true
+		o := selection.starts[0].outcome
+		selection.rest, selection.joined = fixed(o.fate, o.reason), true
 	}
-	s.write(stretches, chosen)
+	s.write(phases, selection)
 }
 
 // startSnoozed gives a snoozed occurrence that is due its fate. It comes before what became due by itself.
@@ -49,7 +49,7 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp) {
 	s.snoozeOver = true
 	defer func() { s.ledger.closed = len(s.ledger.rows) }()
 	at := t.SnoozedAt.UTC()
-	period := s.line.plan.stretch(at, at)
+	period := s.line.plan.phase(at, at)
 	if s.now.Sub(*t.SnoozedUntil) > maxLateness(t.Schedule, catchUp, period) || s.paused && catchUp == ordinaut.CatchUpNone {
 		o := s.missed(catchUp)
 		s.ledger.add(at, at, 1, o.fate, o.reason)
@@ -64,12 +64,12 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp) {
 	s.ledger.start(start{at: at, due: t.SnoozedUntil.UTC(), reason: ordinaut.ReasonSnoozed, outcome: o})
 }
 
-// fallBehind settles stretches of which none starts, because others follow that are due too: a long time
+// fallBehind settles phases of which none starts, because others follow that are due too: a long time
 // is told in one row.
-func (s *settling) fallBehind(stretches []stretch, catchUp ordinaut.CatchUp) {
-	count, last := 0, stretches[len(stretches)-1]
-	for i := range stretches {
-		count += stretches[i].count
+func (s *settling) fallBehind(phases []phase, catchUp ordinaut.CatchUp) {
+	count, last := 0, phases[len(phases)-1]
+	for i := range phases {
+		count += phases[i].count
 	}
 	o := outcome{fate: ordinaut.FateCoalesced, reason: ordinaut.ReasonCaughtUp}
 	switch {
@@ -78,7 +78,7 @@ func (s *settling) fallBehind(stretches []stretch, catchUp ordinaut.CatchUp) {
 	case catchUp == ordinaut.CatchUpAll:
 		o.reason = ordinaut.ReasonCatchUpLimit
 	}
-	s.ledger.add(stretches[0].first, last.last, count, o.fate, o.reason)
+	s.ledger.add(phases[0].first, last.last, count, o.fate, o.reason)
 }
 
 // missed is the outcome of what passed without a start.

@@ -44,11 +44,14 @@ func (p period) instant(reading time.Time) (time.Time, bool) {
 func (p period) startsAfter(at time.Time) bool { return !p.start.IsZero() && at.Before(p.start) }
 func (p period) endsBy(at time.Time) bool      { return !p.end.IsZero() && !at.Before(p.end) }
 
-// moment is what becomes of a wall-clock reading in a zone.
+// moment is what becomes of a wall-clock reading in a zone. In a gap there are two answers: cron and
+// once take the end of the gap, RFC 5545 (3.3.5) the offset before it, as if the clocks had not yet
+// changed.
 type moment struct {
-	at  time.Time // the instant; the first pass of an overlap; the end of a gap
-	dst DST
-	end time.Time // in an overlap: the reading at which it ends
+	at      time.Time // the instant; the first pass of an overlap; the end of a gap
+	shifted time.Time // the instant by RFC 5545: later than at in a gap, else the same
+	dst     DST
+	end     time.Time // in an overlap: the reading at which it ends
 }
 
 // resolve finds the instant of a reading by the rule for fixed local times: one that the clocks skip
@@ -63,7 +66,8 @@ func resolve(reading time.Time, zone *time.Location) moment {
 		}
 		if p.end.IsZero() || at.Before(p.end) {
 			// Before the period although later than the one before: the clocks skipped the reading.
-			return moment{at: p.start.UTC(), dst: DSTGapShifted}
+			previous, _ := p.before(zone)
+			return moment{at: p.start.UTC(), shifted: reading.Add(-previous.offset), dst: DSTGapShifted}
 		}
 		p = periodAt(p.end, zone)
 	}
@@ -72,7 +76,7 @@ func resolve(reading time.Time, zone *time.Location) moment {
 // overlap completes the moment of a reading that p shows at an instant: does the next period show it
 // again?
 func (p period) overlap(at, reading time.Time, zone *time.Location) moment {
-	m := moment{at: at.UTC()}
+	m := moment{at: at.UTC(), shifted: at.UTC()}
 	if p.end.IsZero() {
 		return m
 	}
@@ -81,4 +85,22 @@ func (p period) overlap(at, reading time.Time, zone *time.Location) moment {
 		m.dst, m.end = DSTFirstPass, p.reading(p.end)
 	}
 	return m
+}
+
+// pass tells which pass of an overlap an instant lies in, if any.
+func pass(at time.Time, zone *time.Location) DST {
+	p := periodAt(at, zone)
+	reading := p.reading(at)
+	if previous, ok := p.before(zone); ok {
+		if _, twice := previous.instant(reading); twice {
+			return DSTSecondPass
+		}
+	}
+	if p.end.IsZero() {
+		return DSTNone
+	}
+	if _, twice := periodAt(p.end, zone).instant(reading); twice {
+		return DSTFirstPass
+	}
+	return DSTNone
 }

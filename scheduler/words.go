@@ -88,7 +88,7 @@ func evenStep(v fieldValue, whole int) int {
 }
 
 // clock lists the times of day, as 08:30 or 08:30:15.
-func (t *cronTimes) clock() []string {
+func (t *timesOfDay) clock() []string {
 	var shown []string
 	layout := "15:04"
 	if t.second != 1 {

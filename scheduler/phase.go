@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// stretch is neighbouring nominal times with the same verdict, and the one that follows them.
-type stretch struct {
+// phase is neighbouring nominal times with the same verdict, and the one that follows them.
+type phase struct {
 	first, before, last time.Time // before is the last but one, when count is above one
 	count               int
 	next                time.Time
@@ -14,17 +14,17 @@ type stretch struct {
 	verdict             // of last
 }
 
-// stretch returns the nominal times from first on that share its verdict and are not later than through,
+// phase returns the nominal times from first on that share its verdict and are not later than through,
 // as far as one glance at the policies tells. first itself is always among them.
-func (l *Timeline) stretch(first, through time.Time) stretch {
+func (l *Timeline) phase(first, through time.Time) phase {
 	if l.plain() {
-		s := l.plan.stretch(first, through)
+		s := l.plan.phase(first, through)
 		s.due = s.last
 		return s
 	}
 	v := l.verdict(first)
 	through = l.glance(first, through, v)
-	s := l.plan.stretch(first, through)
+	s := l.plan.phase(first, through)
 	s.verdict = v
 	if s.count == 1 {
 		return s
@@ -66,9 +66,9 @@ func earlierOf(a, b time.Time) time.Time {
 	return a
 }
 
-// stretch returns the nominal times from first, which is one, through through.
-func (p *Plan) stretch(first, through time.Time) stretch {
-	s := stretch{first: first, last: first, count: 1}
+// phase returns the nominal times from first, which is one, through through.
+func (p *Plan) phase(first, through time.Time) phase {
+	s := phase{first: first, last: first, count: 1}
 	s.next, s.hasNext = p.Next(first)
 	if !s.hasNext || s.next.After(through) {
 		return s
