@@ -38,5 +38,44 @@ func drawings() []drawing {
 			down: [2]time.Time{morning.Add(5 * time.Minute), morning.Add(43 * time.Minute)},
 		})
 	}
-	return []drawing{overlap, catchUp}
+	return []drawing{overlap, catchUp, quietDrawing(), calendarDrawing()}
+}
+
+// quietDrawing is an evening of a task that is due every half hour.
+func quietDrawing() drawing {
+	evening := time.Date(2026, 11, 25, 20, 0, 0, 0, time.UTC)
+	d := drawing{name: "quiet", from: evening, unit: 10 * time.Minute, mark: 2 * time.Hour, width: 80, layout: "15:04"}
+	for _, action := range ordinaut.QuietActions() {
+		d.lanes = append(d.lanes, lane{
+			name: string(action), takes: 10 * time.Minute, schedule: ordinaut.Schedule{
+				Kind: ordinaut.ScheduleCron, Expr: "*/30 * * * *", Timezone: "UTC", Rules: &ordinaut.Rules{Quiet: &ordinaut.Quiet{
+					Hours: []ordinaut.QuietHours{{From: "22:00", To: "07:00"}}, Action: action,
+				}},
+			},
+		})
+	}
+	return d
+}
+
+// calendarDrawing is a week with a holiday on Thursday and Friday.
+func calendarDrawing() drawing {
+	monday := time.Date(2026, 12, 21, 0, 0, 0, 0, time.UTC)
+	d := drawing{name: "calendar", from: monday, unit: 3 * time.Hour, mark: 24 * time.Hour, width: 80, layout: "Mon 2"}
+	holidays := []ordinaut.Calendar{{Name: "holidays", Version: 1, Entries: []ordinaut.CalendarEntry{{From: "2026-12-24", To: "2026-12-26"}}}}
+	for _, l := range []struct {
+		name, expr string
+		rule       ordinaut.OnExcluded
+	}{
+		{"9:00 MON-FRI, skip", "0 9 * * MON-FRI", ordinaut.ExcludedSkip},
+		{"9:00 MON-FRI, shift", "0 9 * * MON-FRI", ordinaut.ExcludedShift},
+		{"9:00 daily, shift", "0 9 * * *", ordinaut.ExcludedShift},
+	} {
+		d.lanes = append(d.lanes, lane{
+			name: l.name, takes: 3 * time.Hour, calendars: holidays, schedule: ordinaut.Schedule{
+				Kind: ordinaut.ScheduleCron, Expr: l.expr, Timezone: "UTC",
+				Rules: &ordinaut.Rules{Calendars: []string{"holidays"}, OnExcluded: l.rule},
+			},
+		})
+	}
+	return d
 }
