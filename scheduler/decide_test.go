@@ -377,12 +377,14 @@ func TestDecideResume(t *testing.T) {
 	}{
 		"minutely": {
 			minutely, 5*time.Minute + time.Second, "",
-			[]row{{"10:00:00", "10:04:00", 5, "skipped", "paused"}, {"10:05:00", "10:05:00", 1, "started", ""}}, "10:06:00",
+			[]row{{"10:00:00", "10:04:00", 5, "skipped", "paused"}, {"10:05:00", "10:05:00", 1, "started", ""}},
+			"10:06:00",
 		},
 		"minutely, none": {minutely, 5*time.Minute + time.Second, "none", []row{{"10:00:00", "10:05:00", 6, "skipped", "paused"}}, "10:06:00"},
 		"minutely, all": {
 			minutely, time.Minute + time.Second, "all",
-			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:01:00", 1, "started", ""}}, "10:02:00",
+			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:01:00", 1, "started", ""}},
+			"10:02:00",
 		},
 		"not due yet":          {minutely, -time.Hour, "", nil, "10:00:00"},
 		"once, an hour late":   {once, time.Hour, "", []row{{"10:00:00", "10:00:00", 1, "started", ""}}, ""},
