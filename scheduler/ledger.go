@@ -57,6 +57,9 @@ func (l *ledger) start(s start) {
 func (s *settling) write(phases []phase, c selection) {
 	starts := c.starts
 	for i := range phases {
+		if len(starts) > 0 && starts[0].outcome.fate == "" || len(starts) == 0 && s.live.exhausted() {
+			return
+		}
 		at := &phases[i]
 		switch {
 		case s.paused && at.skipped:
@@ -67,9 +70,6 @@ func (s *settling) write(phases []phase, c selection) {
 			starts = s.writeJoined(at, starts, c)
 		default:
 			starts = s.writeOpen(at, starts, c)
-		}
-		if len(starts) > 0 && starts[0].outcome.fate == "" && !starts[0].at.After(at.last) {
-			return
 		}
 	}
 }

@@ -49,7 +49,7 @@ type Scheduler struct {
 	cfg     Config
 	decider *Decider
 	metrics *metrics
-	// warned holds the tasks already complained about; only used by Run's goroutine.
+	// warned holds the tasks already complained about; only used by Run's goroutine, in which a tick decides.
 	warned map[ordinaut.TaskID]struct{}
 }
 
@@ -125,6 +125,7 @@ func (s *Scheduler) tick(ctx context.Context) (decided int, result ordinaut.Tick
 	var undecided []Undecided
 	result, err = s.cfg.Tick(ctx, s.cfg.Batch, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
 		decisions, undecided = s.decider.Decide(now, due)
+		s.missCalendars(ctx, due)
 		return decisions
 	})
 	if err != nil {
@@ -139,13 +140,32 @@ func (s *Scheduler) tick(ctx context.Context) (decided int, result ordinaut.Tick
 	return len(decisions) - len(undecided), result, nil
 }
 
+// missCalendars warns of each task that names a calendar which does not exist, once.
+func (s *Scheduler) missCalendars(ctx context.Context, due []ordinaut.DueTask) {
+	for i := range due {
+		task := &due[i]
+		if task.Rules != nil && len(task.Calendars) < len(task.Rules.Calendars) && s.firstWarning(task.TaskID) {
+			s.cfg.Log.WarnContext(ctx, "calendar was not found, so it excludes nothing", "task_id", task.TaskID.String(),
+				"calendars", task.Rules.Calendars)
+		}
+	}
+}
+
+// firstWarning reports whether the task was not complained about before.
+func (s *Scheduler) firstWarning(task ordinaut.TaskID) bool {
+	if _, before := s.warned[task]; before || len(s.warned) > defaultPlans {
+		return false
+	}
+	s.warned[task] = struct{}{}
+	return true
+}
+
 // complain warns of each task that cannot be read, once.
 func (s *Scheduler) complain(ctx context.Context, undecided []Undecided) {
 	for _, u := range undecided {
-		if _, before := s.warned[u.TaskID]; before || len(s.warned) > defaultPlans {
+		if !s.firstWarning(u.TaskID) {
 			continue
 		}
-		s.warned[u.TaskID] = struct{}{}
 		s.cfg.Log.ErrorContext(ctx, "schedule could not be read, its task was left alone", "task_id", u.TaskID.String(), "err", u.Err)
 	}
 }

@@ -27,8 +27,11 @@ func newSettling(now time.Time, task *ordinaut.DueTask, l *Timeline) *settling {
 
 // settle gives each time of the phases, which are all that is due, its fate.
 func (s *settling) settle(phases []phase, catchUp ordinaut.CatchUp) {
-	selection := s.choose(phases, catchUp)
 	s.startSnoozed(catchUp)
+	if s.live.exhausted() {
+		return
+	}
+	selection := s.choose(phases, catchUp)
 	for i := range selection.starts {
 		selection.starts[i].outcome = s.live.admit()
 	}
@@ -67,6 +70,9 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp) {
 // fallBehind settles phases of which none starts, because others follow that are due too: a long time
 // is told in one row.
 func (s *settling) fallBehind(phases []phase, catchUp ordinaut.CatchUp) {
+	if s.live.exhausted() {
+		return
+	}
 	count, last := 0, phases[len(phases)-1]
 	for i := range phases {
 		count += phases[i].count

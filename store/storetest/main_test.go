@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"net"
 	"testing"
+	"time"
 
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/storetest"
 )
 
@@ -23,6 +26,39 @@ func TestDBIsAlone(t *testing.T) {
 	}
 	if count != 0 {
 		t.Errorf("namespaces in the other database = %d, want 0", count)
+	}
+}
+
+// Who lives by a fake clock sees what it was set to, others see the real time, and statements of the store
+// follow it.
+func TestFakeClock(t *testing.T) {
+	t.Parallel()
+	dsn, at := storetest.DB(t), time.Date(2031, 5, 1, 9, 0, 0, 0, time.UTC)
+	byClock, clock := storetest.FakeClock(t, dsn)
+	clock.Set(at)
+	clock.Advance(90 * time.Second)
+	pool := storetest.Pool(t, byClock)
+	var now time.Time
+	if err := pool.QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&now); err != nil || !now.Equal(at.Add(90*time.Second)) {
+		t.Errorf("now is %s, error %v; want 09:01:30 of that day", now, err)
+	}
+	s := storetest.StoreOn(t, pool, store.Config{})
+	spec := storetest.Spec("by the clock")
+	spec.Schedule.Kind, spec.Schedule.Expr = ordinaut.ScheduleOnce, at.Format(time.RFC3339)
+	if _, err := s.CreateTask(t.Context(), storetest.Call(t, s, "create_task"), spec, &at); err != nil {
+		t.Fatal(err)
+	}
+	tick, err := s.Tick(t.Context(), 10, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
+		if !now.Equal(at.Add(90 * time.Second)) {
+			t.Errorf("the tick is at %s", now)
+		}
+		return []ordinaut.Decision{{TaskID: due[0].TaskID}}
+	})
+	if err != nil || tick.Due != 1 {
+		t.Errorf("the tick found %d due, error %v; want 1", tick.Due, err)
+	}
+	if err := storetest.Pool(t, dsn).QueryRow(t.Context(), `SELECT clock_timestamp()`).Scan(&now); err != nil || time.Since(now).Abs() > time.Minute {
+		t.Errorf("without the clock now is %s, error %v", now, err)
 	}
 }
 
