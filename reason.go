@@ -11,6 +11,10 @@ const (
 	ReasonTooLate       Reason = "too_late"        // later than max_lateness when the scheduler got to it
 	ReasonSchedulerDown Reason = "scheduler_down"  // no scheduler was running when it was due and catch_up is none
 	ReasonPaused        Reason = "paused"          // the task was paused when it was due
+	ReasonDeduplicated  Reason = "deduplicated"    // an event that gives the same dedupe_by had started the task
+	ReasonDebounced     Reason = "debounced"       // a later event of the same burst stood in for it
+	ReasonEventLoop     Reason = "event_loop"      // the event came of runs that events started, too many in a row
+	ReasonFilterError   Reason = "filter_error"    // the schedule's filter or dedupe_by could not be evaluated for the event
 	ReasonDSTGapShifted Reason = "dst_gap_shifted" // started, at the end of a clock change that swallowed its local time
 
 	ReasonExcludedByCalendar Reason = "excluded_by_calendar" // a calendar that the schedule observes excludes it
@@ -46,7 +50,8 @@ const (
 // Reasons lists every [Reason], in the order of documentation.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonOverlap, ReasonCaughtUp, ReasonTooLate, ReasonSchedulerDown, ReasonPaused, ReasonDSTGapShifted,
+		ReasonOverlap, ReasonCaughtUp, ReasonTooLate, ReasonSchedulerDown, ReasonPaused, ReasonDeduplicated,
+		ReasonDebounced, ReasonEventLoop, ReasonFilterError, ReasonDSTGapShifted,
 		ReasonExcludedByCalendar, ReasonShiftedByCalendar, ReasonQuietHours, ReasonSnoozed, ReasonBuffered,
 		ReasonBufferFull, ReasonCatchUpLimit,
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,

@@ -52,7 +52,7 @@ func (d *draft) warnAboutTimes(fires []scheduler.Fire) {
 			d.warn("the schedule is due every %s: is that meant?", f.UTC.Sub(fires[0].UTC))
 		}
 	}
-	if kind := d.spec.Schedule.Kind; len(fires) < previewTimes && kind != ordinaut.ScheduleOnce && kind != ordinaut.ScheduleManual {
+	if kind := d.spec.Schedule.Kind; len(fires) < previewTimes && kind != ordinaut.ScheduleOnce && kind != ordinaut.ScheduleManual && kind != ordinaut.ScheduleEvent {
 		d.warn("the schedule ends soon: times left: %d", len(fires))
 	}
 }
@@ -135,6 +135,8 @@ func nextForTask(task ordinaut.Task) string {
 		return "Its schedule has no further time: update_task can give it another, run_now starts it once."
 	case task.Spec.Schedule.Kind == ordinaut.ScheduleManual:
 		return "It has no times of its own: run_now starts it."
+	case task.Spec.Schedule.Kind == ordinaut.ScheduleEvent:
+		return "It runs whenever a matching event is published: publish_event tries it, list_runs with task_id shows what happened."
 	default:
 		return "It runs by itself. run_now with wait_seconds tries it at once; list_runs with task_id shows what happened."
 	}

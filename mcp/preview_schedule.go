@@ -54,6 +54,9 @@ func (s *Server) previewSchedule(_ context.Context, _ *call, in previewScheduleA
 	if err := d.setSchedule(schedule, in.Schedule.Timezone == ""); err != nil {
 		return previewScheduleAnswer{}, err
 	}
+	if err := s.language.CheckTrigger(d.spec.Schedule); err != nil {
+		return previewScheduleAnswer{}, err
+	}
 	from := d.now
 	put(&from, after)
 	return previewScheduleAnswer{

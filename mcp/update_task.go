@@ -68,7 +68,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 		next = d.first()
 	}
 	in.apply(&d.spec)
-	if in.Pipeline != nil || in.Params != nil {
+	if in.Pipeline != nil || in.Params != nil || in.Schedule != nil {
 		if err := s.checkPipeline(ctx, c, &d); err != nil {
 			return taskAnswer{}, err
 		}

@@ -45,7 +45,7 @@ func (l *Language) Check(spec ordinaut.TaskSpec, lookup func(name string) (ordin
 			return err
 		}
 	}
-	return nil
+	return l.CheckTrigger(spec.Schedule)
 }
 
 // savedAs returns the name of the step's output under steps.

@@ -251,25 +251,3 @@ func (p *Program) condition(i int, key string, x *expression, r *renderer) (bool
 	}
 	return truthy(v), nil
 }
-
-// Search evaluates the expression of data.transform over input alone; @ is the whole of it. It
-// returns an invalid_argument [ordinaut.Error] when the expression is faulty or its result too large.
-func (l *Language) Search(source string, input any) (any, error) {
-	x, err := parseExpression(source)
-	if err != nil {
-		return nil, ordinaut.Invalid("/expression", "%s", err)
-	}
-	left := newBudget()
-	e := evaluator{root: input, funcs: l.funcs, zone: time.UTC, left: left}
-	v, err := e.eval(&x.root, input)
-	if err == nil {
-		v, err = finish(v)
-	}
-	if err == nil {
-		err = check(v, 0, left)
-	}
-	if err != nil {
-		return nil, ordinaut.Invalid("/expression", "the expression %s %s", quoted(source), err)
-	}
-	return v, nil
-}

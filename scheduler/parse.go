@@ -44,6 +44,13 @@ func normalise(s ordinaut.Schedule, now time.Time) (ordinaut.Schedule, error) {
 	if err := checkWindow(s, now); err != nil {
 		return s, err
 	}
+	if s.Kind == ordinaut.ScheduleEvent {
+		if err := normaliseEvent(&s); err != nil {
+			return s, err
+		}
+	} else if s.Rules != nil && s.Rules.Event != nil {
+		return s, invalid("/schedule/event", "", "event belongs to kind event alone, not to %s; leave it out", s.Kind)
+	}
 	if err := normalisePolicies(&s); err != nil {
 		return s, err
 	}
@@ -119,8 +126,8 @@ func checkWindow(s ordinaut.Schedule, now time.Time) error {
 
 // checkFires refuses a schedule that would never start anything.
 func (p *Plan) checkFires(s ordinaut.Schedule, now time.Time) error {
-	if s.Kind == ordinaut.ScheduleManual {
-		return nil
+	if s.Kind == ordinaut.ScheduleManual || s.Kind == ordinaut.ScheduleEvent {
+		return checkEnds(s, now)
 	}
 	if o, isOnce := p.rule.(once); isOnce {
 		if err := checkOncePast(o.at, now); err != nil {
@@ -141,6 +148,14 @@ func (p *Plan) checkFires(s ordinaut.Schedule, now time.Time) error {
 		return r.neverDue(laterOf(now, p.starts))
 	}
 	return invalid("/schedule/expr", "0 9 * * MON-FRI", "%s is never due within %d years: no date satisfies all its fields", quote(s.Expr), horizonYears)
+}
+
+// checkEnds refuses a schedule without times of its own whose window has passed.
+func checkEnds(s ordinaut.Schedule, now time.Time) error {
+	if s.EndsAt != nil && !s.EndsAt.After(now) {
+		return invalid("/schedule/ends_at", "", "ends_at %s has passed, so nothing would start the task", s.EndsAt.UTC().Format(time.RFC3339))
+	}
+	return nil
 }
 
 func laterOf(a, b time.Time) time.Time {

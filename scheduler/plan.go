@@ -86,6 +86,8 @@ func compileRule(s ordinaut.Schedule, zone *time.Location, starts time.Time) (ru
 		return compileInterval(s.Expr, starts)
 	case ordinaut.ScheduleOnce:
 		return compileOnce(s.Expr, zone)
+	case ordinaut.ScheduleEvent:
+		return compileEvent(s)
 	case ordinaut.ScheduleManual:
 		return compileManual(s.Expr)
 	default:

@@ -135,10 +135,10 @@ func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.T
 	return err
 }
 
-// stateFor returns the state of a task that is not paused: without a next time only a manual one is
-// active.
+// stateFor returns the state of a task that is not paused: without a next time only one that has no times
+// of its own is active.
 func stateFor(kind ordinaut.ScheduleKind, nextAt *time.Time) ordinaut.TaskState {
-	if nextAt == nil && kind != ordinaut.ScheduleManual {
+	if nextAt == nil && kind != ordinaut.ScheduleManual && kind != ordinaut.ScheduleEvent {
 		return ordinaut.TaskFinished
 	}
 	return ordinaut.TaskActive

@@ -63,7 +63,7 @@ const scheduleColumns = `schedule_kind, schedule_expr, timezone, starts_at, ends
 // the snoozed occurrence is over, $7 whether a pause is.
 const moveTasks = `UPDATE task
 SET next_at = d.next_at, due_at = d.due_at, runs_started = runs_started + d.started,
-    state = CASE WHEN d.due_at IS NULL THEN 'finished' WHEN d.resumed THEN 'active' ELSE state END,
+    state = CASE WHEN d.due_at IS NULL AND schedule_kind <> 'event' THEN 'finished' WHEN d.resumed THEN 'active' ELSE state END,
     paused_reason = CASE WHEN d.resumed THEN '' ELSE paused_reason END,
     note = CASE WHEN d.resumed THEN '' ELSE note END,
     snoozed_at = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_at END,

@@ -17,6 +17,7 @@ import (
 	"github.com/ordinaut/ordinaut/executor/downstream"
 	"github.com/ordinaut/ordinaut/executor/outbound"
 	"github.com/ordinaut/ordinaut/mcp"
+	"github.com/ordinaut/ordinaut/pipeline"
 	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/stream"
@@ -147,6 +148,30 @@ func (n *node) addScheduler() error {
 		return err
 	}
 	n.work = append(n.work, part{"scheduler", s.Run})
+	return n.addDispatcher()
+}
+
+// addDispatcher adds what passes published events on to the tasks that they start.
+func (n *node) addDispatcher() error {
+	wake, _ := n.store.Subscribe(store.WakeEvent)
+	language := pipeline.New(nil)
+	d, err := scheduler.NewDispatcher(scheduler.DispatcherConfig{
+		Dispatch: n.store.Dispatch, Wake: wake, Log: n.log, Registerer: n.registry,
+		Compile: func(source string) (scheduler.Expression, error) {
+			x, err := language.Filter(source)
+			if err != nil {
+				return nil, err
+			}
+			return func(event map[string]any) (any, bool, error) {
+				v, err := x.Search(event)
+				return v, pipeline.Truthy(v), err
+			}, nil
+		},
+	})
+	if err != nil {
+		return err
+	}
+	n.work = append(n.work, part{"dispatcher", d.Run})
 	return nil
 }
 
