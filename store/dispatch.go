@@ -72,7 +72,7 @@ func (s *Store) Dispatch(ctx context.Context, limit int,
 ) (ordinaut.DispatchResult, error) {
 	var d dispatch
 	err := s.tx(ctx, func(tx pgx.Tx) error {
-		d = dispatch{tx: tx, limit: limit}
+		d = dispatch{tx: tx, limit: limit, did: ticked{buffered: taskSet{}}}
 		if err := d.take(ctx); err != nil {
 			return fmt.Errorf("take events: %w", err)
 		}
@@ -90,7 +90,10 @@ func (s *Store) Dispatch(ctx context.Context, limit int,
 	if err != nil {
 		return ordinaut.DispatchResult{}, err
 	}
-	s.announceQueued(ctx, d.made)
+	s.announceSuperseded(ctx, d.did.superseded)
+	s.announceQueued(ctx, d.did.made)
+	// What they were to wait for may have ended while the events were passed on.
+	s.releaseAfter(ctx, d.did.buffered.keys())
 	return d.result, nil
 }
 
@@ -103,7 +106,7 @@ type dispatch struct {
 	tasks  []ordinaut.EventTask
 	// full reports whether there may be more to do at once.
 	full   bool
-	made   []madeRun
+	did    ticked
 	result ordinaut.DispatchResult
 }
 
@@ -203,7 +206,7 @@ func (d *dispatch) matches(t *ordinaut.EventTask) []ordinaut.EventMatch {
 
 // lookAhead tells when there is something to do again.
 func (d *dispatch) lookAhead(ctx context.Context) error {
-	d.result.Runs = len(d.made)
+	d.result.Runs = len(d.did.made)
 	if d.full {
 		return nil
 	}

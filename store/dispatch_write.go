@@ -93,10 +93,17 @@ func (d *dispatch) write(ctx context.Context, decisions []ordinaut.EventDecision
 	var counts startColumns
 	var holds heldColumns
 	var keys keyColumns
+	canceling := taskSet{}
 	for i := range decisions {
 		e := &decisions[i]
+		if e.CancelRunning {
+			canceling.add(e.TaskID)
+		}
 		for _, o := range e.Occurrences {
 			rows = append(rows, ledgerRow{ns: e.NamespaceID, task: e.TaskID, Occurrence: o})
+			if o.Buffered {
+				d.did.buffered.add(e.TaskID)
+			}
 		}
 		counts.add(e)
 		holds.add(e, held[e.TaskID])
@@ -105,7 +112,10 @@ func (d *dispatch) write(ctx context.Context, decisions []ordinaut.EventDecision
 	holds.queue(&batch)
 	keys.queue(&batch)
 	var err error
-	if d.made, err = writeLedger(ctx, d.tx, rows); err != nil {
+	if d.did.superseded, err = supersede(ctx, d.tx, canceling.keys()); err != nil {
+		return err
+	}
+	if d.did.made, err = writeLedger(ctx, d.tx, rows); err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
 	counts.queue(&batch)
