@@ -47,6 +47,7 @@ type DispatcherConfig struct {
 type Dispatcher struct {
 	cfg     DispatcherConfig
 	judge   judge
+	decider *Decider
 	metrics *eventMetrics
 }
 
@@ -66,7 +67,7 @@ func NewDispatcher(cfg DispatcherConfig) (*Dispatcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dispatcher metrics: %w", err)
 	}
-	return &Dispatcher{cfg: cfg, judge: judge{compile: cfg.Compile}, metrics: m}, nil
+	return &Dispatcher{cfg: cfg, judge: judge{compile: cfg.Compile}, decider: NewDecider(defaultPlans), metrics: m}, nil
 }
 
 // Run passes events on until ctx ends and then returns nil. Errors of the store are logged and tried
@@ -97,12 +98,16 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 // nothing is to be done.
 func (d *Dispatcher) dispatch(ctx context.Context) (time.Duration, error) {
 	var decisions []ordinaut.EventDecision
+	var undecided []Undecided
 	result, err := d.cfg.Dispatch(ctx, d.cfg.Batch, d.judge.events, func(now time.Time, tasks []ordinaut.EventTask) []ordinaut.EventDecision {
-		decisions = decideEvents(now, tasks)
+		decisions, undecided = d.decider.decideEvents(now, tasks)
 		return decisions
 	})
 	if err != nil {
 		return 0, err
+	}
+	for _, u := range undecided {
+		d.cfg.Log.ErrorContext(ctx, "quiet hours could not be read, events were passed on without them", "task_id", u.TaskID.String(), "err", u.Err)
 	}
 	d.metrics.observe(result, decisions)
 	if result.Events > 0 || result.Runs > 0 {

@@ -2,32 +2,54 @@ package scheduler
 
 import (
 	"bytes"
+	"cmp"
+	"math"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
 )
 
-// maxEventBuffer is how many runs of one task wait their turn at most when its overlap is buffer_all.
-const maxEventBuffer = 1000
-
 // decideEvents gives each judged event of each task its one fate. Several schedulers may do so for other
-// events at once, each task being held by one of them.
-func decideEvents(now time.Time, tasks []ordinaut.EventTask) []ordinaut.EventDecision {
+// events at once, each task being held by one of them. A task whose quiet hours cannot be read has none,
+// and is among the undecided.
+func (d *Decider) decideEvents(now time.Time, tasks []ordinaut.EventTask) ([]ordinaut.EventDecision, []Undecided) {
 	decisions := make([]ordinaut.EventDecision, len(tasks))
+	var undecided []Undecided
 	for i := range tasks {
-		e := eventful{now: now, task: &tasks[i]}
-		e.decision = ordinaut.EventDecision{NamespaceID: tasks[i].NamespaceID, TaskID: tasks[i].TaskID, Held: tasks[i].Held}
+		e := newEventful(now, &tasks[i])
+		line, err := d.timeline(tasks[i].Schedule, tasks[i].TaskID, nil, tasks[i].AgentQuiet)
+		if err != nil {
+			undecided = append(undecided, Undecided{TaskID: tasks[i].TaskID, Err: err})
+		} else {
+			e.quiet = line.quiet
+		}
 		e.decide()
 		decisions[i] = e.decision
 	}
-	return decisions
+	return decisions, undecided
 }
 
 // eventful is one task with its events.
 type eventful struct {
 	now      time.Time
 	task     *ordinaut.EventTask
+	trigger  ordinaut.EventTrigger
+	quiet    quiets
+	live     live
 	decision ordinaut.EventDecision
+}
+
+func newEventful(now time.Time, task *ordinaut.EventTask) *eventful {
+	e := &eventful{now: now, task: task}
+	e.decision = ordinaut.EventDecision{NamespaceID: task.NamespaceID, TaskID: task.TaskID, Held: task.Held}
+	e.live = live{overlap: task.Overlap, busy: task.Busy, buffered: task.Buffered, left: math.MaxInt}
+	if task.MaxRuns > 0 {
+		e.live.left = task.MaxRuns - task.RunsStarted
+	}
+	if task.Rules != nil && task.Rules.Event != nil {
+		e.trigger = *task.Rules.Event
+	}
+	return e
 }
 
 func (e *eventful) decide() {
@@ -40,117 +62,130 @@ func (e *eventful) decide() {
 			e.meet(m)
 		}
 	}
-	ended := e.task.EndsAt != nil && !e.now.Before(*e.task.EndsAt)
-	e.decision.Finished = e.decision.Finished || ended && e.decision.Held == nil
+	ended := e.task.EndsAt != nil && !e.now.Before(*e.task.EndsAt) && e.decision.Held == nil
+	e.decision.Finished = ended || e.live.exhausted()
+	e.decision.CancelRunning = e.live.cancels
 }
 
 // meet decides on one event.
 func (e *eventful) meet(m *ordinaut.EventMatch) {
+	id, at := m.Event.ID, m.Event.At
 	switch {
-	case e.exhausted():
-		e.decision.Finished = true
+	case e.live.exhausted(): // it is no occurrence any more
 	case m.Reason == ordinaut.ReasonTooLate:
-		e.add(m.Event.ID, m.Event.At, ordinaut.FateMissed, m.Reason)
+		e.add(id, at, ordinaut.FateMissed, m.Reason)
 	case m.Reason != "":
-		e.add(m.Event.ID, m.Event.At, ordinaut.FateSkipped, m.Reason)
+		e.add(id, at, ordinaut.FateSkipped, m.Reason)
 	case m.Seen || e.repeated(m.Key):
-		e.add(m.Event.ID, m.Event.At, ordinaut.FateSkipped, ordinaut.ReasonDeduplicated)
-	default:
-		if e.hold(m.Event) || e.start(m.Event.ID, m.Event.At, time.Time{}) {
-			e.remember(m)
-		}
+		e.add(id, at, ordinaut.FateSkipped, ordinaut.ReasonDeduplicated)
+	case e.trigger.DebounceSeconds > 0:
+		e.debounce(id, at)
+		e.remember(m)
+	case e.pass(id, at, time.Time{}, e.now) || e.start(id, at, time.Time{}, ""):
+		e.remember(m)
 	}
 }
 
-// hold puts the event off if the schedule debounces, and reports whether it did. Of two, the later is
-// held, and the other is coalesced into it.
-func (e *eventful) hold(event *ordinaut.Event) bool {
-	if e.task.Rules == nil || e.task.Rules.Event == nil || e.task.Rules.Event.DebounceSeconds == 0 {
+// debounce holds the event until none has come for so long, but not for ever.
+func (e *eventful) debounce(id ordinaut.EventID, at time.Time) {
+	wait := time.Duration(e.trigger.DebounceSeconds) * time.Second
+	first := e.now
+	if e.decision.Held != nil {
+		first = e.decision.Held.FirstAt
+	}
+	due := e.now.Add(wait)
+	if latest := first.Add(debounceCap * wait); due.After(latest) {
+		due = latest
+	}
+	e.hold(id, at, first, due, ordinaut.ReasonDebounced)
+}
+
+// pass obeys quiet hours, and reports whether they keep the event for now: it is skipped, or held until
+// they end.
+func (e *eventful) pass(id ordinaut.EventID, at, first, when time.Time) (kept bool) {
+	_, held, dropped := e.quiet.end(when)
+	if !held {
 		return false
 	}
-	quiet := time.Duration(e.task.Rules.Event.DebounceSeconds) * time.Second
-	fresh := &ordinaut.HeldEvent{TaskID: e.task.TaskID, EventID: event.ID, EventAt: event.At, FirstAt: e.now}
-	if held := e.decision.Held; held != nil {
-		fresh.FirstAt = held.FirstAt
-		if event.At.Before(held.EventAt) {
-			e.add(event.ID, event.At, ordinaut.FateCoalesced, ordinaut.ReasonDebounced)
-			fresh.EventID, fresh.EventAt = held.EventID, held.EventAt
-		} else {
-			e.add(held.EventID, held.EventAt, ordinaut.FateCoalesced, ordinaut.ReasonDebounced)
-		}
+	until, ok := e.quiet.pass(when)
+	if dropped || !ok {
+		e.add(id, at, ordinaut.FateSkipped, ordinaut.ReasonQuietHours)
+		return true
 	}
-	fresh.DueAt = e.now.Add(quiet)
-	if latest := fresh.FirstAt.Add(debounceCap * quiet); fresh.DueAt.After(latest) {
-		fresh.DueAt = latest
+	if first.IsZero() {
+		first = e.now
 	}
-	e.decision.Held = fresh
+	e.hold(id, at, first, until, ordinaut.ReasonQuietHours)
 	return true
 }
 
-// release decides on an event whose burst is over.
+// hold puts the event off. Of two, the later is held, and the other is coalesced into it.
+func (e *eventful) hold(id ordinaut.EventID, at, first, due time.Time, why ordinaut.Reason) {
+	if held := e.decision.Held; held != nil {
+		if at.Before(held.EventAt) {
+			e.add(id, at, ordinaut.FateCoalesced, why)
+			id, at = held.EventID, held.EventAt
+		} else {
+			e.add(held.EventID, held.EventAt, ordinaut.FateCoalesced, why)
+		}
+	}
+	e.decision.Held = &ordinaut.HeldEvent{TaskID: e.task.TaskID, EventID: id, EventAt: at, FirstAt: first, DueAt: due}
+}
+
+// release decides on a held event whose time has come.
 func (e *eventful) release(held *ordinaut.HeldEvent) {
 	switch {
 	case e.task.State == ordinaut.TaskDeleted:
 		e.add(held.EventID, held.EventAt, ordinaut.FateSkipped, ordinaut.ReasonTaskDeleted)
 	case e.task.State == ordinaut.TaskPaused:
 		e.add(held.EventID, held.EventAt, ordinaut.FateSkipped, pausedReason(e.task))
-	case e.task.State == ordinaut.TaskFinished, e.exhausted():
+	case e.task.State == ordinaut.TaskFinished, e.live.exhausted():
+	case e.pass(held.EventID, held.EventAt, held.FirstAt, e.now):
 	default:
-		e.start(held.EventID, held.EventAt, held.DueAt)
+		e.start(held.EventID, held.EventAt, held.DueAt, e.heldBy(held))
 	}
+}
+
+// heldBy returns the reason of a start that was put off: a burst is part of the schedule and needs none.
+func (e *eventful) heldBy(held *ordinaut.HeldEvent) ordinaut.Reason {
+	longest := debounceCap * time.Duration(e.trigger.DebounceSeconds) * time.Second
+	if held.DueAt.After(held.FirstAt.Add(longest)) {
+		return ordinaut.ReasonQuietHours
+	}
+	return ""
 }
 
 // start applies the overlap policy and reports whether a run is made.
-func (e *eventful) start(event ordinaut.EventID, at, due time.Time) bool {
-	t := e.task
-	buffered := false
-	if t.Busy {
-		switch t.Overlap {
-		case ordinaut.OverlapBufferOne:
-			buffered = t.Buffered == 0
-		case ordinaut.OverlapBufferAll:
-			buffered = t.Buffered < maxEventBuffer
-		case ordinaut.OverlapCancelRunning:
-			buffered = e.supersede()
-		case ordinaut.OverlapAllow, ordinaut.OverlapSkip:
-		}
-		if !buffered && t.Busy && t.Overlap != ordinaut.OverlapAllow {
-			e.add(event, at, ordinaut.FateSkipped, ordinaut.ReasonOverlap)
-			return false
-		}
+func (e *eventful) start(id ordinaut.EventID, at, due time.Time, why ordinaut.Reason) bool {
+	if e.task.Overlap == ordinaut.OverlapCancelRunning {
+		e.supersede()
 	}
-	e.add(event, at, ordinaut.FateStarted, "")
+	o := e.live.admit()
+	if o.fate == "" {
+		return false
+	}
+	e.add(id, at, o.fate, cmp.Or(o.reason, why))
+	if !o.started() {
+		return false
+	}
 	row := &e.decision.Occurrences[len(e.decision.Occurrences)-1]
-	row.RunID, row.DueAt, row.Buffered = ordinaut.NewRunID(), due, buffered
-	t.Busy = t.Overlap != ordinaut.OverlapAllow
-	if buffered {
-		t.Buffered++
-	}
-	t.RunsStarted++
-	e.decision.Finished = e.exhausted()
+	row.RunID, row.DueAt, row.Buffered = ordinaut.NewRunID(), due, o.buffered
 	return true
 }
 
-// supersede makes way for a run: the one that this decision was to start is not made, live ones are
-// canceled. It reports whether the new run must wait for those to end.
-func (e *eventful) supersede() (wait bool) {
+// supersede takes back the run that this decision was to start, so that a later one takes its place.
+func (e *eventful) supersede() {
 	for i := range e.decision.Occurrences {
 		o := &e.decision.Occurrences[i]
 		if o.Fate != ordinaut.FateStarted {
 			continue
 		}
-		wait = o.Buffered
+		e.live.busy = o.Buffered
+		if e.task.MaxRuns > 0 {
+			e.live.left++
+		}
 		o.Fate, o.Reason, o.RunID, o.Buffered = ordinaut.FateCoalesced, ordinaut.ReasonOverlap, ordinaut.RunID{}, false
-		e.task.RunsStarted--
-		e.task.Busy = wait
-		return wait
 	}
-	e.decision.CancelRunning = true
-	return true
-}
-
-func (e *eventful) exhausted() bool {
-	return e.task.MaxRuns > 0 && e.task.RunsStarted >= e.task.MaxRuns
 }
 
 func (e *eventful) repeated(key []byte) bool {
@@ -167,7 +202,7 @@ func (e *eventful) remember(m *ordinaut.EventMatch) {
 		return
 	}
 	e.decision.Keys = append(e.decision.Keys, ordinaut.EventKey{
-		Key: m.Key, EventID: m.Event.ID, Until: e.now.Add(dedupeWindow(e.task.Rules.Event)),
+		Key: m.Key, EventID: m.Event.ID, Until: e.now.Add(dedupeWindow(&e.trigger)),
 	})
 }
 

@@ -202,7 +202,9 @@ func TestEventsMeetTheirFates(t *testing.T) {
 	pool := storetest.Pool(t, storetest.DB(t))
 	s := storetest.StoreOn(t, pool, store.Config{})
 	filtered := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { sc.Rules.Event.Filter = "payload.amount > `100` && source == 'tool'" })
-	broken := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { sc.Rules.Event.Filter = "payload.amount > `10` && length(payload.amount) > `1`" })
+	broken := onEvent(t, s, "order", func(sc *ordinaut.Schedule) {
+		sc.Rules.Event.Filter = "payload.amount > `10` && length(payload.amount) > `1`"
+	})
 	deduped := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { sc.Rules.Event.DedupeBy = "payload.id" })
 	limited := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { sc.MaxRuns = 2 })
 	paused := onEvent(t, s, "order", nil)
@@ -300,10 +302,10 @@ func TestEventsObeyOverlap(t *testing.T) {
 		publish(t, s, "a", nil)
 		publish(t, s, "b", nil)
 	}
-	if diff := cmp.Diff([]string{"started()", "started()", "skipped(overlap)"}, fates(t, s, buffered, 3)); diff != "" {
+	if diff := cmp.Diff([]string{"started()", "started(buffered)", "skipped(buffer_full)"}, fates(t, s, buffered, 3)); diff != "" {
 		t.Errorf("buffer_one (-want +got)\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"started()", "started()", "started()"}, fates(t, s, replaced, 3)); diff != "" {
+	if diff := cmp.Diff([]string{"started()", "started(buffered)", "started(buffered)"}, fates(t, s, replaced, 3)); diff != "" {
 		t.Errorf("cancel_running (-want +got)\n%s", diff)
 	}
 	want := map[ordinaut.TaskID]map[ordinaut.RunState]int{

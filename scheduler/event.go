@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"cmp"
 	"strings"
 	"time"
 	"unicode"
@@ -40,11 +39,10 @@ func compileEvent(s ordinaut.Schedule) (rule, error) {
 	return w, nil
 }
 
-// normaliseEvent fills in defaults of kind event and refuses what means nothing there. Times come from
-// whoever publishes, so what belongs to nominal times has no place.
+// normaliseEvent refuses what means nothing for kind event: times come from whoever publishes, so what
+// belongs to nominal times has no place.
 func normaliseEvent(s *ordinaut.Schedule) error {
 	s.Expr = strings.TrimSpace(s.Expr)
-	s.Overlap = cmp.Or(s.Overlap, ordinaut.OverlapAllow)
 	meaningless := func(pointer, key string) error {
 		return invalid("/schedule"+pointer, "", "%s means nothing for an event schedule, which has no times of its own; leave it out", key)
 	}

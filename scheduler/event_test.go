@@ -44,7 +44,7 @@ func TestEventSchedulesAreRead(t *testing.T) {
 		"window without by": {func(s *ordinaut.Schedule) { s.Rules.Event.DedupeWindowSeconds = 5 }, "/schedule/event/dedupe_by", "needs dedupe_by"},
 		"debounce":          {func(s *ordinaut.Schedule) { s.Rules.Event.DebounceSeconds = 1e6 }, "/schedule/event/debounce_seconds", "0 to 86400"},
 		"ended":             {func(s *ordinaut.Schedule) { s.EndsAt = &past }, "/schedule/ends_at", "has passed"},
-		"event of a cron":   {func(s *ordinaut.Schedule) { s.Kind, s.Expr = "cron", "@daily" }, "/schedule/event", "kind event alone"},
+		"event of a cron":   {func(s *ordinaut.Schedule) { s.Kind, s.Expr = "cron", "@daily" }, "/schedule/event", "schedules of kind event"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -138,10 +138,10 @@ func TestEventsMeetPolicies(t *testing.T) {
 		{"allow", func(*ordinaut.EventTask) {}, "started started started"},
 		{"skip", func(e *ordinaut.EventTask) { e.Overlap = "skip" }, "started skipped(overlap) skipped(overlap)"},
 		{"skip while busy", func(e *ordinaut.EventTask) { e.Overlap, e.Busy = "skip", true }, "skipped(overlap) skipped(overlap) skipped(overlap)"},
-		{"buffer_one", func(e *ordinaut.EventTask) { e.Overlap = "buffer_one" }, "started started+buffered skipped(overlap)"},
-		{"buffer_all", func(e *ordinaut.EventTask) { e.Overlap, e.Busy = "buffer_all", true }, "started+buffered started+buffered started+buffered"},
-		{"buffer_all full", func(e *ordinaut.EventTask) { e.Overlap, e.Busy, e.Buffered = "buffer_all", true, maxEventBuffer-1 }, "started+buffered skipped(overlap) skipped(overlap)"},
-		{"cancel_running", func(e *ordinaut.EventTask) { e.Overlap, e.Busy = "cancel_running", true }, "coalesced(overlap) coalesced(overlap) started+buffered cancel"},
+		{"buffer_one", func(e *ordinaut.EventTask) { e.Overlap = "buffer_one" }, "started started(buffered) skipped(buffer_full)"},
+		{"buffer_all", func(e *ordinaut.EventTask) { e.Overlap, e.Busy = "buffer_all", true }, "started(buffered) started(buffered) started(buffered)"},
+		{"buffer_all full", func(e *ordinaut.EventTask) { e.Overlap, e.Busy, e.Buffered = "buffer_all", true, maxBuffered-1 }, "started(buffered) skipped(buffer_full) skipped(buffer_full)"},
+		{"cancel_running", func(e *ordinaut.EventTask) { e.Overlap, e.Busy = "cancel_running", true }, "coalesced(overlap) coalesced(overlap) started(buffered) cancel"},
 		{"cancel_running, none live", func(e *ordinaut.EventTask) { e.Overlap = "cancel_running" }, "coalesced(overlap) coalesced(overlap) started"},
 		{"max_runs", func(e *ordinaut.EventTask) { e.MaxRuns, e.RunsStarted = 5, 3 }, "started started finished"},
 		{"max_runs spent", func(e *ordinaut.EventTask) { e.MaxRuns, e.RunsStarted = 5, 5 }, "finished"},
@@ -175,20 +175,39 @@ func TestEventsMeetPolicies(t *testing.T) {
 			e.Held = &ordinaut.HeldEvent{DueAt: created}
 			e.Matches = nil
 		}, "skipped(task_deleted)"},
+		{"quiet hours defer", func(e *ordinaut.EventTask) { e.Rules.Quiet = quietNow("") }, "coalesced(quiet_hours) coalesced(quiet_hours) held 1h0m0s"},
+		{"quiet hours of the agent drop", func(e *ordinaut.EventTask) { e.AgentQuiet = quietNow("drop") }, "skipped(quiet_hours) skipped(quiet_hours) skipped(quiet_hours)"},
+		{"quiet hours are over", func(e *ordinaut.EventTask) {
+			e.Held = &ordinaut.HeldEvent{EventAt: created.Add(-time.Hour), FirstAt: created.Add(-time.Hour), DueAt: created}
+			e.Matches = nil
+		}, "started(quiet_hours)"},
+		{"a burst is over in quiet hours", func(e *ordinaut.EventTask) {
+			e.Rules.Event.DebounceSeconds, e.Rules.Quiet, e.Matches = 10, quietNow(""), nil
+			e.Held = &ordinaut.HeldEvent{EventAt: created.Add(-time.Minute), FirstAt: created.Add(-time.Minute), DueAt: created}
+		}, "held 1h0m0s"},
 		{"window is over", func(e *ordinaut.EventTask) { e.EndsAt = &created; e.Matches = nil }, "finished"},
 	} {
 		task := ordinaut.EventTask{State: ordinaut.TaskActive, TaskID: ordinaut.NewTaskID(), Schedule: ordinaut.Schedule{
-			Kind: ordinaut.ScheduleEvent, Overlap: ordinaut.OverlapAllow, Rules: &ordinaut.Rules{Event: &ordinaut.EventTrigger{}},
+			Kind: ordinaut.ScheduleEvent, Expr: "a", Timezone: "UTC", Overlap: ordinaut.OverlapAllow, Rules: &ordinaut.Rules{Event: &ordinaut.EventTrigger{}},
 		}}
 		for i := range 3 {
 			task.Matches = append(task.Matches, ordinaut.EventMatch{Event: &ordinaut.Event{ID: ordinaut.NewEventID(), At: created.Add(time.Duration(i-5) * time.Millisecond)}})
 		}
 		c.change(&task)
-		got := tellDecision(decideEvents(created, []ordinaut.EventTask{task})[0])
+		decisions, undecided := NewDecider(1).decideEvents(created, []ordinaut.EventTask{task})
+		if len(undecided) > 0 {
+			t.Error(undecided[0].Err)
+		}
+		got := tellDecision(decisions[0])
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", c.name, diff)
 		}
 	}
+}
+
+// quietNow is quiet for an hour from now on.
+func quietNow(action ordinaut.QuietAction) *ordinaut.Quiet {
+	return &ordinaut.Quiet{Action: action, Blackouts: []ordinaut.Blackout{{From: created.Add(-time.Minute), To: created.Add(time.Hour)}}}
 }
 
 // tellDecision puts a decision into few words, and checks what holds of each.
@@ -200,10 +219,7 @@ func tellDecision(d ordinaut.EventDecision) string {
 		if o.Reason != "" {
 			word += "(" + string(o.Reason) + ")"
 		}
-		if o.Buffered {
-			word += "+buffered"
-		}
-		if (o.Fate == ordinaut.FateStarted) == o.RunID.IsZero() {
+		if o.Buffered != (o.Reason == ordinaut.ReasonBuffered) || (o.Fate == ordinaut.FateStarted) == o.RunID.IsZero() {
 			word += " with the wrong run"
 		}
 		words = append(words, word)

@@ -48,8 +48,6 @@ func normalise(s ordinaut.Schedule, now time.Time) (ordinaut.Schedule, error) {
 		if err := normaliseEvent(&s); err != nil {
 			return s, err
 		}
-	} else if s.Rules != nil && s.Rules.Event != nil {
-		return s, invalid("/schedule/event", "", "event belongs to kind event alone, not to %s; leave it out", s.Kind)
 	}
 	if err := normalisePolicies(&s); err != nil {
 		return s, err
