@@ -88,10 +88,10 @@ func (whenever) flag(time.Time) DST               { return DSTNone }
 func (w whenever) words() string {
 	words := "whenever an event " + w.pattern + " is published"
 	if w.trigger.Filter != "" {
-		words += ", if " + shown(w.trigger.Filter)
+		words += ", if " + inWords(w.trigger.Filter)
 	}
 	if w.trigger.DedupeBy != "" {
-		words += ", once per " + durationWords(dedupeWindow(&w.trigger)) + " for each " + shown(w.trigger.DedupeBy)
+		words += ", once per " + durationWords(dedupeWindow(&w.trigger)) + " for each " + inWords(w.trigger.DedupeBy)
 	}
 	if n := w.trigger.DebounceSeconds; n > 0 {
 		words += ", when none has followed for " + plural(n, "second")
@@ -99,8 +99,8 @@ func (w whenever) words() string {
 	return words
 }
 
-// shown returns an expression as it may stand in words.
-func shown(source string) string {
+// inWords returns an expression as it may stand in words.
+func inWords(source string) string {
 	source = strings.Join(strings.FieldsFunc(source, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }), " ")
 	if len(source) > wordsLength {
 		return strings.ToValidUTF8(source[:wordsLength], "") + "…"
