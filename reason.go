@@ -17,13 +17,14 @@ const (
 	ReasonFilterError   Reason = "filter_error"    // the schedule's filter or dedupe_by could not be evaluated for the event
 	ReasonDSTGapShifted Reason = "dst_gap_shifted" // started, at the end of a clock change that swallowed its local time
 
-	ReasonExcludedByCalendar Reason = "excluded_by_calendar" // a calendar that the schedule observes excludes it
-	ReasonShiftedByCalendar  Reason = "shifted_by_calendar"  // a calendar moved it to a later day: started then, or coalesced with others
-	ReasonQuietHours         Reason = "quiet_hours"          // due in quiet hours or a blackout: skipped, or started or coalesced when they ended
-	ReasonSnoozed            Reason = "snoozed"              // started, when it had been snoozed to
-	ReasonBuffered           Reason = "buffered"             // started, but its run waits for the live one to end
-	ReasonBufferFull         Reason = "buffer_full"          // as many runs as may were waiting for the live one already
-	ReasonCatchUpLimit       Reason = "catch_up_limit"       // more were due at once than max_catch_up; later ones started
+	ReasonExcludedByCalendar  Reason = "excluded_by_calendar"  // a calendar that the schedule observes excludes it
+	ReasonShiftedByCalendar   Reason = "shifted_by_calendar"   // a calendar moved it to a later day: started then, or coalesced with others
+	ReasonQuietHours          Reason = "quiet_hours"           // due in quiet hours or a blackout: skipped, or started or coalesced when they ended
+	ReasonSnoozed             Reason = "snoozed"               // started, when it had been snoozed to
+	ReasonBuffered            Reason = "buffered"              // started, but its run waits for the live one to end
+	ReasonBufferFull          Reason = "buffer_full"           // as many runs as may were waiting for the live one already
+	ReasonCatchUpLimit        Reason = "catch_up_limit"        // more were due at once than max_catch_up; later ones started
+	ReasonPausedAfterFailures Reason = "paused_after_failures" // the task was paused when it was due, after too many failures in a row
 )
 
 // Reasons of runs and steps that did not succeed.
@@ -53,7 +54,7 @@ func Reasons() []Reason {
 		ReasonOverlap, ReasonCaughtUp, ReasonTooLate, ReasonSchedulerDown, ReasonPaused, ReasonDeduplicated,
 		ReasonDebounced, ReasonEventLoop, ReasonFilterError, ReasonDSTGapShifted,
 		ReasonExcludedByCalendar, ReasonShiftedByCalendar, ReasonQuietHours, ReasonSnoozed, ReasonBuffered,
-		ReasonBufferFull, ReasonCatchUpLimit,
+		ReasonBufferFull, ReasonCatchUpLimit, ReasonPausedAfterFailures,
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,

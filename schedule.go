@@ -134,6 +134,8 @@ type DueTask struct {
 	Schedule
 	// State is active, or paused when the pause ends by itself at DueAt.
 	State TaskState `db:"state"`
+	// PausedReason is paused or paused_after_failures; empty unless the task is paused.
+	PausedReason Reason `db:"paused_reason"`
 	// NextAt is the next nominal time that has no fate yet; nil when there is none.
 	NextAt *time.Time `db:"next_at"`
 	// DueAt is when the scheduler was to look.

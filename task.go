@@ -53,9 +53,11 @@ type Task struct {
 	SnoozedAt    *time.Time `json:"snoozed_at,omitempty" db:"snoozed_at"`
 	SnoozedUntil *time.Time `json:"snoozed_until,omitempty" db:"snoozed_until"`
 	// PausedReason is paused, or paused_after_failures; empty unless the task is paused.
-	PausedReason Reason    `json:"paused_reason,omitempty" db:"paused_reason"`
-	CreatedAt    time.Time `json:"created_at" db:"created_at"`
-	UpdatedAt    time.Time `json:"updated_at" db:"updated_at"`
+	PausedReason Reason `json:"paused_reason,omitempty" db:"paused_reason"`
+	// RunsStarted counts the runs that the schedule has started, for max_runs.
+	RunsStarted int       `json:"runs_started" db:"runs_started"`
+	CreatedAt   time.Time `json:"created_at" db:"created_at"`
+	UpdatedAt   time.Time `json:"updated_at" db:"updated_at"`
 }
 
 // Backoff names how the delay between attempts grows.

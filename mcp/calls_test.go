@@ -26,6 +26,9 @@ func TestExamplesRun(t *testing.T) {
 		if d.name == "resume_task" {
 			v.must(t, "pause_task", object{"task_id": task})
 		}
+		if d.name == "snooze_task" || d.name == "backfill_task" { // what takes a task with times
+			v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "interval", "expr": "1h", "starts_at": "2030-01-01T00:00:00Z"}})
+		}
 		if d.name == "run_now" { // somebody has to do the work that the example waits for
 			h.claimUntil(t, run)
 			go func() { h.finish(t, h.claim(t), ordinaut.RunSucceeded, `{"ok":true}`) }()
@@ -54,6 +57,7 @@ func TestRepeatedCallsAreDoneOnce(t *testing.T) {
 	v := h.connect(t, h.key)
 	create := manual("Once")
 	create["idempotency_key"] = "k-create"
+	create["schedule"] = object{"kind": "interval", "expr": "1h"}
 	task := v.newTask(t, create)
 	if again := v.newTask(t, create); again != task {
 		t.Errorf("create_task made %s and %s", task, again)
@@ -66,6 +70,7 @@ func TestRepeatedCallsAreDoneOnce(t *testing.T) {
 		{"update_task", object{"task_id": task, "title": "Twice"}, []any{"task", "version"}},
 		{"pause_task", object{"task_id": task, "note": "a"}, []any{"task", "state"}},
 		{"resume_task", object{"task_id": task}, []any{"task", "state"}},
+		{"snooze_task", object{"task_id": task, "until": "in 3h"}, []any{"task", "snoozed_until"}},
 		{"run_now", object{"task_id": task}, []any{"run", "id"}},
 		{"cancel_run", nil, []any{"run", "state"}},
 		{"delete_task", object{"task_id": task}, []any{"task", "state"}},

@@ -16,7 +16,9 @@ type createTaskArgs struct {
 	Priority       int             `json:"priority,omitempty"`
 	TimeoutSeconds int             `json:"timeout_seconds,omitempty"`
 	Retry          *ordinaut.Retry `json:"retry,omitempty"`
-	IdempotencyKey string          `json:"idempotency_key,omitempty"`
+	// PauseAfterFailures is nil for the default.
+	PauseAfterFailures *int   `json:"pause_after_failures,omitempty"`
+	IdempotencyKey     string `json:"idempotency_key,omitempty"`
 }
 
 // taskAnswer is the output of create_task and update_task.
@@ -40,7 +42,9 @@ func (s *Server) createTask(ctx context.Context, c *call, in createTaskArgs) (ta
 	d := draft{now: s.now(), spec: ordinaut.TaskSpec{
 		Title: in.Title, Description: in.Description, Pipeline: in.Pipeline, Params: in.Params,
 		Priority: in.Priority, TimeoutSeconds: in.TimeoutSeconds, Retry: in.Retry,
+		PauseAfterFailures: defaultFailures,
 	}}
+	put(&d.spec.PauseAfterFailures, in.PauseAfterFailures)
 	if err := d.setSchedule(schedule, in.Schedule.Timezone == ""); err != nil {
 		return taskAnswer{}, err
 	}

@@ -20,6 +20,7 @@ var toolScopes = map[string]ordinaut.Scope{
 	"delete_task":      ordinaut.ScopeTasksWrite,
 	"pause_task":       ordinaut.ScopeTasksWrite,
 	"resume_task":      ordinaut.ScopeTasksWrite,
+	"snooze_task":      ordinaut.ScopeTasksWrite,
 	"run_now":          ordinaut.ScopeTasksRun,
 	"list_runs":        ordinaut.ScopeRunsRead,
 	"get_run":          ordinaut.ScopeRunsRead,

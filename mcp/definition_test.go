@@ -173,6 +173,7 @@ func TestStructsFollowSchemas(t *testing.T) {
 		"delete_task":      {deleteTaskArgs{}, taskChange{}},
 		"pause_task":       {pauseTaskArgs{}, taskChange{}},
 		"resume_task":      {resumeTaskArgs{}, taskChange{}},
+		"snooze_task":      {snoozeTaskArgs{}, taskChange{}},
 		"run_now":          {runNowArgs{}, runNowAnswer{}},
 		"list_runs":        {listRunsArgs{}, listRunsAnswer{}},
 		"get_run":          {getRunArgs{}, getRunAnswer{}},

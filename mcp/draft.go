@@ -16,6 +16,7 @@ const (
 
 	defaultPriority       = 5
 	defaultTimeoutSeconds = 900
+	defaultFailures       = 10
 
 	// closeTimes is the period below which a creator is asked whether it is meant.
 	closeTimes = 10 * time.Second
@@ -129,6 +130,10 @@ func nextTimes(task ordinaut.Task, plan *scheduler.Plan, now time.Time) []timeVi
 // nextForTask says what an assistant can do with a task in its state.
 func nextForTask(task ordinaut.Task) string {
 	switch {
+	case task.State == ordinaut.TaskPaused && task.PausedReason == ordinaut.ReasonPausedAfterFailures:
+		return "It was paused because its runs kept failing: get_run shows the one that the note names; once the cause is gone, resume_task obeys its schedule again."
+	case task.State == ordinaut.TaskPaused && task.DueAt != nil:
+		return "It is paused until " + stamp(*task.DueAt) + ": resume_task ends that sooner, run_now starts it once."
 	case task.State == ordinaut.TaskPaused:
 		return "It is paused: resume_task obeys its schedule again, run_now starts it once."
 	case task.State == ordinaut.TaskFinished:
@@ -148,6 +153,12 @@ func taskText(t taskView, words string, times []timeView, warnings []string) str
 	fmt.Fprintf(&b, "%s %q %s, version %d: %s.", t.ID, t.Title, t.State, t.Version, words)
 	if t.Note != "" {
 		fmt.Fprintf(&b, " Note: %s.", t.Note)
+	}
+	if t.ResumesAt != "" {
+		fmt.Fprintf(&b, " It resumes at %s.", t.ResumesAt)
+	}
+	if t.SnoozedUntil != "" {
+		fmt.Fprintf(&b, " The occurrence of %s is put off to %s.", t.SnoozedAt, t.SnoozedUntil)
 	}
 	fmt.Fprintf(&b, "\nSteps: %s.", strings.Join(t.Steps, "; "))
 	for i, at := range times {

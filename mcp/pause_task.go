@@ -1,10 +1,19 @@
 package mcp
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"github.com/ordinaut/ordinaut/scheduler"
+)
+
+// maxPause is how far ahead a pause may end by itself.
+const maxPause = 366 * 24 * time.Hour
 
 // pauseTaskArgs is the input of pause_task.
 type pauseTaskArgs struct {
 	TaskID         string `json:"task_id"`
+	Until          string `json:"until,omitempty"`
 	Note           string `json:"note,omitempty"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
@@ -14,7 +23,15 @@ func (s *Server) pauseTask(ctx context.Context, c *call, in pauseTaskArgs) (task
 	if err != nil {
 		return taskChange{}, err
 	}
-	task, err := s.cfg.Store.PauseTask(ctx, c.mutation(in.IdempotencyKey), id, in.Note)
+	var until *time.Time
+	if in.Until != "" {
+		at, err := scheduler.Instant("/until", in.Until, s.now(), maxPause)
+		if err != nil {
+			return taskChange{}, err
+		}
+		until = &at
+	}
+	task, err := s.cfg.Store.PauseTask(ctx, c.mutation(in.IdempotencyKey), id, in.Note, until)
 	if err != nil {
 		return taskChange{}, err
 	}

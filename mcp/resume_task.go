@@ -11,6 +11,7 @@ import (
 // resumeTaskArgs is the input of resume_task.
 type resumeTaskArgs struct {
 	TaskID         string `json:"task_id"`
+	CatchUp        string `json:"catch_up,omitempty"`
 	Note           string `json:"note,omitempty"`
 	IdempotencyKey string `json:"idempotency_key,omitempty"`
 }
@@ -21,7 +22,7 @@ func (s *Server) resumeTask(ctx context.Context, c *call, in resumeTaskArgs) (ta
 		return taskChange{}, err
 	}
 	task, err := s.cfg.Store.ResumeTask(ctx, c.mutation(in.IdempotencyKey), id, in.Note, func(now time.Time, task ordinaut.DueTask) ordinaut.Decision {
-		return scheduler.DecideResume(now, task, "")
+		return scheduler.DecideResume(now, task, ordinaut.CatchUp(in.CatchUp))
 	})
 	if err != nil {
 		return taskChange{}, err

@@ -63,6 +63,7 @@ var tools = []tool{
 	{"delete_task", row((*Server).deleteTask)},
 	{"pause_task", row((*Server).pauseTask)},
 	{"resume_task", row((*Server).resumeTask)},
+	{"snooze_task", row((*Server).snoozeTask)},
 	{"run_now", row((*Server).runNow)},
 	{"list_runs", row((*Server).listRuns)},
 	{"get_run", row((*Server).getRun)},

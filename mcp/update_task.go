@@ -13,17 +13,18 @@ const updateTries = 20
 
 // updateTaskArgs is the input of update_task. What is nil stays as it is.
 type updateTaskArgs struct {
-	TaskID         string          `json:"task_id"`
-	IfVersion      int             `json:"if_version,omitempty"`
-	Title          *string         `json:"title,omitempty"`
-	Description    *string         `json:"description,omitempty"`
-	Schedule       *scheduleArgs   `json:"schedule,omitempty"`
-	Pipeline       []ordinaut.Step `json:"pipeline,omitempty"`
-	Params         map[string]any  `json:"params,omitempty"`
-	Priority       *int            `json:"priority,omitempty"`
-	TimeoutSeconds *int            `json:"timeout_seconds,omitempty"`
-	Retry          *ordinaut.Retry `json:"retry,omitempty"`
-	IdempotencyKey string          `json:"idempotency_key,omitempty"`
+	TaskID             string          `json:"task_id"`
+	IfVersion          int             `json:"if_version,omitempty"`
+	Title              *string         `json:"title,omitempty"`
+	Description        *string         `json:"description,omitempty"`
+	Schedule           *scheduleArgs   `json:"schedule,omitempty"`
+	Pipeline           []ordinaut.Step `json:"pipeline,omitempty"`
+	Params             map[string]any  `json:"params,omitempty"`
+	Priority           *int            `json:"priority,omitempty"`
+	TimeoutSeconds     *int            `json:"timeout_seconds,omitempty"`
+	Retry              *ordinaut.Retry `json:"retry,omitempty"`
+	PauseAfterFailures *int            `json:"pause_after_failures,omitempty"`
+	IdempotencyKey     string          `json:"idempotency_key,omitempty"`
 }
 
 func (s *Server) updateTask(ctx context.Context, c *call, in updateTaskArgs) (taskAnswer, error) {
@@ -32,7 +33,7 @@ func (s *Server) updateTask(ctx context.Context, c *call, in updateTaskArgs) (ta
 		return taskAnswer{}, err
 	}
 	if !in.changes() {
-		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, retry")
+		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, pause_after_failures, retry")
 	}
 	for try := 1; ; try++ {
 		answer, err := s.tryUpdate(ctx, c, id, in)
@@ -87,7 +88,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 // changes reports whether the call changes anything.
 func (in updateTaskArgs) changes() bool {
 	return in.Title != nil || in.Description != nil || in.Schedule != nil || in.Pipeline != nil ||
-		in.Params != nil || in.Priority != nil || in.TimeoutSeconds != nil || in.Retry != nil
+		in.Params != nil || in.Priority != nil || in.TimeoutSeconds != nil || in.Retry != nil || in.PauseAfterFailures != nil
 }
 
 // apply puts what was given, schedule aside, into spec.
@@ -96,6 +97,7 @@ func (in updateTaskArgs) apply(spec *ordinaut.TaskSpec) {
 	put(&spec.Description, in.Description)
 	put(&spec.Priority, in.Priority)
 	put(&spec.TimeoutSeconds, in.TimeoutSeconds)
+	put(&spec.PauseAfterFailures, in.PauseAfterFailures)
 	if in.Pipeline != nil {
 		spec.Pipeline = in.Pipeline
 	}

@@ -9,35 +9,80 @@ import (
 
 // taskView is a task without the bulk of its definition.
 type taskView struct {
-	ID             string          `json:"id"`
-	Title          string          `json:"title"`
-	Description    string          `json:"description,omitempty"`
-	State          string          `json:"state"`
-	Note           string          `json:"note,omitempty"`
-	Version        int             `json:"version"`
-	Schedule       scheduleView    `json:"schedule"`
-	NextAt         string          `json:"next_at,omitempty"`
-	Steps          []string        `json:"steps"`
-	Priority       int             `json:"priority"`
-	TimeoutSeconds int             `json:"timeout_seconds"`
-	Retry          *ordinaut.Retry `json:"retry,omitempty"`
-	CreatedAt      string          `json:"created_at"`
-	UpdatedAt      string          `json:"updated_at"`
+	ID          string       `json:"id"`
+	Title       string       `json:"title"`
+	Description string       `json:"description,omitempty"`
+	State       string       `json:"state"`
+	Note        string       `json:"note,omitempty"`
+	Version     int          `json:"version"`
+	Schedule    scheduleView `json:"schedule"`
+	taskTimes
+	RunsLeft           *int            `json:"runs_left,omitempty"`
+	PauseAfterFailures int             `json:"pause_after_failures,omitempty"`
+	Steps              []string        `json:"steps"`
+	Priority           int             `json:"priority"`
+	TimeoutSeconds     int             `json:"timeout_seconds"`
+	Retry              *ordinaut.Retry `json:"retry,omitempty"`
+	CreatedAt          string          `json:"created_at"`
+	UpdatedAt          string          `json:"updated_at"`
 }
 
 func viewTask(t ordinaut.Task) taskView {
 	v := taskView{
 		ID: t.ID.String(), Title: t.Spec.Title, Description: t.Spec.Description,
 		State: string(t.State), Note: t.Note, Version: t.Version,
-		Schedule: viewSchedule(t.Spec.Schedule), NextAt: stampOf(t.NextAt),
+		Schedule: viewSchedule(t.Spec.Schedule), taskTimes: viewTaskTimes(t), PauseAfterFailures: t.Spec.PauseAfterFailures,
 		Steps:    make([]string, len(t.Spec.Pipeline)),
 		Priority: t.Spec.Priority, TimeoutSeconds: t.Spec.TimeoutSeconds, Retry: t.Spec.Retry,
 		CreatedAt: stamp(t.CreatedAt), UpdatedAt: stamp(t.UpdatedAt),
+	}
+	if most := t.Spec.Schedule.MaxRuns; most > 0 {
+		left := max(0, most-t.RunsStarted)
+		v.RunsLeft = &left
 	}
 	for i, s := range t.Spec.Pipeline {
 		v.Steps[i] = s.ID + ": " + s.Uses
 	}
 	return v
+}
+
+// taskTimes is when something happens to a task next, as far as it differs from the rule.
+type taskTimes struct {
+	NextAt       string `json:"next_at,omitempty"`
+	DueAt        string `json:"due_at,omitempty"`
+	SnoozedAt    string `json:"snoozed_at,omitempty"`
+	SnoozedUntil string `json:"snoozed_until,omitempty"`
+	ResumesAt    string `json:"resumes_at,omitempty"`
+	PausedReason string `json:"paused_reason,omitempty"`
+}
+
+func viewTaskTimes(t ordinaut.Task) taskTimes {
+	v := taskTimes{NextAt: stampOf(t.NextAt), SnoozedAt: stampOf(t.SnoozedAt), SnoozedUntil: stampOf(t.SnoozedUntil)}
+	if t.State == ordinaut.TaskPaused {
+		v.ResumesAt = stampOf(t.DueAt)
+		if t.PausedReason != ordinaut.ReasonPaused {
+			v.PausedReason = string(t.PausedReason)
+		}
+		return v
+	}
+	// While one is snoozed, due_at may be its own.
+	if due := stampOf(t.DueAt); due != v.NextAt && due != v.SnoozedUntil {
+		v.DueAt = due
+	}
+	return v
+}
+
+// text returns what is to be said of t, each with a comma before it.
+func (v taskTimes) text() string {
+	var b strings.Builder
+	for _, part := range []struct{ word, at string }{
+		{"next", v.NextAt}, {"due", v.DueAt}, {"one snoozed until", v.SnoozedUntil}, {"resumes", v.ResumesAt}, {"because", v.PausedReason},
+	} {
+		if part.at != "" {
+			b.WriteString(", " + part.word + " " + part.at)
+		}
+	}
+	return b.String()
 }
 
 // taskRow is a task in a list, and the receipt of a change of its state.
@@ -50,14 +95,14 @@ type taskRow struct {
 	Kind     string `json:"kind"`
 	Expr     string `json:"expr,omitempty"`
 	Timezone string `json:"timezone"`
-	NextAt   string `json:"next_at,omitempty"`
+	taskTimes
 }
 
 func viewTaskRow(t ordinaut.Task) taskRow {
 	return taskRow{
 		ID: t.ID.String(), Title: t.Spec.Title, State: string(t.State), Note: t.Note, Version: t.Version,
 		Kind: string(t.Spec.Schedule.Kind), Expr: t.Spec.Schedule.Expr, Timezone: t.Spec.Schedule.Timezone,
-		NextAt: stampOf(t.NextAt),
+		taskTimes: viewTaskTimes(t),
 	}
 }
 
@@ -68,9 +113,7 @@ func (r taskRow) line() string {
 	if r.Expr != "" {
 		fmt.Fprintf(&b, " %s (%s)", r.Expr, r.Timezone)
 	}
-	if r.NextAt != "" {
-		b.WriteString(", next " + r.NextAt)
-	}
+	b.WriteString(r.taskTimes.text())
 	if r.Note != "" {
 		fmt.Fprintf(&b, ", note %q", r.Note)
 	}

@@ -63,7 +63,7 @@ func (s *settling) write(phases []phase, c selection) {
 		at := &phases[i]
 		switch {
 		case s.paused && at.skipped:
-			s.ledger.add(at.first, at.last, at.count, ordinaut.FateSkipped, ordinaut.ReasonPaused)
+			s.ledger.add(at.first, at.last, at.count, ordinaut.FateSkipped, s.pausedReason())
 		case at.skipped:
 			s.ledger.add(at.first, at.last, at.count, ordinaut.FateSkipped, at.reason)
 		case at.joins:

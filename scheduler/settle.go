@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
@@ -91,12 +92,17 @@ func (s *settling) fallBehind(phases []phase, catchUp ordinaut.CatchUp) {
 func (s *settling) missed(catchUp ordinaut.CatchUp) outcome {
 	switch {
 	case s.paused:
-		return outcome{fate: ordinaut.FateSkipped, reason: ordinaut.ReasonPaused}
+		return outcome{fate: ordinaut.FateSkipped, reason: s.pausedReason()}
 	case catchUp == ordinaut.CatchUpNone:
 		return outcome{fate: ordinaut.FateMissed, reason: ordinaut.ReasonSchedulerDown}
 	default:
 		return outcome{fate: ordinaut.FateMissed, reason: ordinaut.ReasonTooLate}
 	}
+}
+
+// pausedReason is why the task was paused.
+func (s *settling) pausedReason() ordinaut.Reason {
+	return cmp.Or(s.task.PausedReason, ordinaut.ReasonPaused)
 }
 
 // decision is what the store is to do.

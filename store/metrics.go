@@ -19,6 +19,7 @@ type metrics struct {
 	record    prometheus.Histogram
 	batchSize prometheus.Histogram
 	released  prometheus.Counter
+	paused    *prometheus.CounterVec
 	depth     depthCollector
 }
 
@@ -40,6 +41,9 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 		released: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "ordinaut_runs_released_total", Help: "Buffered runs that were queued when the run before them had ended.",
 		}),
+		paused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ordinaut_tasks_paused_total", Help: "Tasks that were paused, by reason.",
+		}, []string{"reason"}),
 		depth: depthCollector{
 			store:   s,
 			queue:   prometheus.NewDesc("ordinaut_queue_depth", "Runs that are ready and wait for a worker.", nil, nil),
@@ -51,7 +55,7 @@ func newMetrics(reg prometheus.Registerer, s *Store) (*metrics, error) {
 		return m, nil
 	}
 	return m, errors.Join(reg.Register(m.runs), reg.Register(m.claim), reg.Register(m.record),
-		reg.Register(m.batchSize), reg.Register(m.released), reg.Register(m.depth))
+		reg.Register(m.batchSize), reg.Register(m.released), reg.Register(m.paused), reg.Register(m.depth))
 }
 
 // ended counts n runs that reached a terminal state.

@@ -10,10 +10,12 @@ import (
 	"github.com/ordinaut/ordinaut"
 )
 
-// PauseTask makes the scheduler pass over the task from now on; what is queued or running goes on.
-// Pausing a paused task changes its note. A finished task answers with conflict.
-func (s *Store) PauseTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, note string) (ordinaut.Task, error) {
-	return s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
+// PauseTask makes the scheduler pass over the task from now on; what is queued or running goes on. With
+// until it is resumed by a tick then. Pausing a paused task changes its note and its end. A finished task
+// answers with conflict.
+func (s *Store) PauseTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, note string, until *time.Time) (ordinaut.Task, error) {
+	paused := false
+	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
 		task, err := lockTask(ctx, tx, call.Agent.NamespaceID, id)
 		if err != nil {
 			return nil, err
@@ -21,21 +23,24 @@ func (s *Store) PauseTask(ctx context.Context, call ordinaut.Call, id ordinaut.T
 		if task.State == ordinaut.TaskFinished {
 			return nil, ordinaut.Errorf(ordinaut.CodeConflict, "%s is finished: its schedule has nothing left to pause", id)
 		}
-		// next_at stays: it tells resume_task from when on times were passed over.
-		const pause = `UPDATE task SET state = 'paused', note = $3, paused_reason = 'paused', due_at = NULL, updated_at = clock_timestamp()
+		// next_at stays: it tells who resumes the task from when on times were passed over.
+		const pause = `UPDATE task SET state = 'paused', note = $3, paused_reason = $4, due_at = $5, updated_at = clock_timestamp()
 WHERE namespace_id = $1 AND id = $2`
-		_, err = tx.Exec(ctx, pause, [16]byte(task.NamespaceID), [16]byte(id), clean(note))
-		return nil, err
+		_, err = tx.Exec(ctx, pause, [16]byte(task.NamespaceID), [16]byte(id), clean(note), string(ordinaut.ReasonPaused), until)
+		paused = task.State != ordinaut.TaskPaused
+		return map[string]any{"until": until}, err
 	})
+	if err != nil {
+		return task, err
+	}
+	if paused {
+		s.metrics.paused.WithLabelValues(string(ordinaut.ReasonPaused)).Inc()
+	}
+	if until != nil {
+		s.wake(WakeSchedule)
+	}
+	return task, nil
 }
-
-// resuming shows a task as a scheduler would see it: $1 its namespace, $2 its id. The task is held locked by
-// the caller. Served by task_pkey and by what serves dueTasks.
-const resuming = `WITH due AS MATERIALIZED (
-    SELECT namespace_id, id, owner_id, ` + scheduleColumns + `, state, next_at, coalesce(due_at, clock_timestamp()) AS due_at,
-        snoozed_at, snoozed_until, runs_started
-    FROM task WHERE namespace_id = $1 AND id = $2
-)` + viewDue
 
 // ResumeTask makes a paused task active again. decide is given the database's time and the task, whose
 // NextAt is the first nominal time since the pause; what it decides on is carried out as in a tick, and
@@ -51,18 +56,11 @@ func (s *Store) ResumeTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		if task.State != ordinaut.TaskPaused {
 			return nil, ordinaut.Errorf(ordinaut.CodeConflict, "%s is %s, not paused", id, task.State)
 		}
-		due, err := query[ordinaut.DueTask](ctx, tx, resuming, [16]byte(task.NamespaceID), [16]byte(id))
+		due, now, err := seeTask(ctx, tx, task.NamespaceID, id)
 		if err != nil {
 			return nil, err
 		}
-		if err := loadCalendars(ctx, tx, due); err != nil {
-			return nil, err
-		}
-		var now time.Time
-		if err := tx.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&now); err != nil {
-			return nil, err
-		}
-		decision := decide(now, due[0])
+		decision := decide(now, due)
 		decision.TaskID, decision.Resumed = id, true
 		did, err = carryOut(ctx, tx, map[ordinaut.TaskID]ordinaut.NamespaceID{id: task.NamespaceID}, []ordinaut.Decision{decision})
 		if err != nil {

@@ -14,7 +14,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 		reason ordinaut.Reason
 	}
 	ends := map[end]int{}
-	over := taskSet{}
+	over, failed := taskSet{}, failedTasks{}
 	var told []news
 	requeued := false
 	for i := range recs {
@@ -29,6 +29,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 			if out.state.Terminal() {
 				ends[end{out.state, out.reason}]++
 				over.add(task)
+				failed.add(r.Lease.NamespaceID, task, out.state)
 			}
 			requeued = requeued || out.state == ordinaut.RunQueued
 		}
@@ -54,6 +55,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 	if b.buffered {
 		s.releaseAfter(ctx, over.keys())
 	}
+	s.pauseFailing(ctx, failed)
 }
 
 // recordNews returns the entries of a record's steps and reports, by seq. A waiting step has none.

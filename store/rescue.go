@@ -97,7 +97,7 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 	}
 	told := make([]news, 0, len(all))
 	requeued := false
-	over := taskSet{}
+	over, failed := taskSet{}, failedTasks{}
 	for _, r := range all {
 		s.log.WarnContext(ctx, "run rescued", "run_id", r.RunID, "task_id", r.TaskID, "worker", r.Worker, "state", r.Fate)
 		n := news{ns: r.NamespaceID, run: r.RunID, task: r.TaskID, reason: r.Reason, entry: ordinaut.Progress{Seq: r.Seq, At: r.At, State: string(r.Fate)}}
@@ -107,6 +107,7 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 		} else {
 			n.entry.Type = ordinaut.ProgressFinished
 			s.metrics.ended(r.Fate, r.Reason, 1)
+			failed.add(r.NamespaceID, r.TaskID, r.Fate)
 			if r.Buffered {
 				over.add(r.TaskID)
 			}
@@ -118,5 +119,6 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 		s.wake(WakeQueue)
 	}
 	s.releaseAfter(ctx, over.keys())
+	s.pauseFailing(ctx, failed)
 	return len(all), nil
 }

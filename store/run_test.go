@@ -105,7 +105,7 @@ func TestOtherNamespaceIsUnknown(t *testing.T) {
 			return err
 		},
 		"pause task": func(id ordinaut.TaskID, _ ordinaut.RunID) error {
-			_, err := s.PauseTask(t.Context(), stranger, id, "")
+			_, err := s.PauseTask(t.Context(), stranger, id, "", nil)
 			return err
 		},
 		"update task": func(id ordinaut.TaskID, _ ordinaut.RunID) error {

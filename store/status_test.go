@@ -66,7 +66,7 @@ func TestStatus(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	s := storetest.StoreOn(t, storetest.Pool(t, storetest.DB(t)), store.Config{Registerer: reg})
 	must(s.CreateTask(t.Context(), storetest.Call(t, s, "create_task"), hourly("overdue"), in(-time.Hour)))(t)
-	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), storetest.Task(t, s, storetest.Spec("paused")).ID, ""))(t)
+	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), storetest.Task(t, s, storetest.Spec("paused")).ID, "", nil))(t)
 	fill(t, s, 5)
 	all := claimAll(t, s, 3)
 	record(t, s, ordinaut.Record{Lease: all[0].Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Seq: 3}}, ended(all[1]))

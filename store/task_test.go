@@ -80,7 +80,7 @@ func TestListTasks(t *testing.T) {
 		all = append(all, storetest.Task(t, s, storetest.Spec(title)).ID)
 	}
 	ns := storetest.Call(t, s, "x").Agent.NamespaceID
-	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), all[1], "not now"))(t)
+	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), all[1], "not now", nil))(t)
 	ids := func(f store.TaskFilter) []ordinaut.TaskID {
 		var ids []ordinaut.TaskID
 		for _, task := range must(s.ListTasks(t.Context(), ns, f))(t) {
@@ -111,7 +111,7 @@ func TestPauseAndResume(t *testing.T) {
 	s := storetest.Store(t)
 	call := storetest.Call(t, s, "pause_task")
 	task := must(s.CreateTask(t.Context(), call, hourly("paused"), in(-2*time.Hour)))(t)
-	paused := must(s.PauseTask(t.Context(), call, task.ID, "holiday"))(t)
+	paused := must(s.PauseTask(t.Context(), call, task.ID, "holiday", nil))(t)
 	if paused.State != ordinaut.TaskPaused || paused.Note != "holiday" || paused.NextAt != nil {
 		t.Errorf("paused = %+v", paused)
 	}
@@ -161,7 +161,7 @@ func TestIdempotentReplay(t *testing.T) {
 	create := storetest.Call(t, s, "create_task")
 	create.IdempotencyKey = "k1"
 	first := must(s.CreateTask(t.Context(), create, storetest.Spec("once"), nil))(t)
-	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), first.ID, "later"))(t)
+	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), first.ID, "later", nil))(t)
 	again := must(s.CreateTask(t.Context(), create, storetest.Spec("once"), nil))(t)
 	if again.ID != first.ID || again.State != ordinaut.TaskPaused {
 		t.Errorf("replayed = %+v, want %s, paused", again, first.ID)

@@ -14,7 +14,7 @@ import (
 // taskColumns are the columns of an [ordinaut.Task], from task t and its present task_version v.
 const taskColumns = `t.namespace_id, t.id, t.owner_id, t.version, t.state, t.note, v.spec,
     CASE WHEN t.state = 'active' THEN t.next_at END AS next_at, t.due_at, t.snoozed_at, t.snoozed_until, t.paused_reason,
-    t.created_at, t.updated_at`
+    t.runs_started, t.created_at, t.updated_at`
 
 // taskByID also finds deleted tasks. Served by the primary keys.
 const taskByID = `SELECT ` + taskColumns + `
@@ -87,8 +87,8 @@ func (s *Store) TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ord
 	return &spec, nil
 }
 
-// upsertTask writes what a task and its new version say. With @keep the task is due when it was before. A
-// paused task stays paused: its due time is NULL until it is resumed.
+// upsertTask writes what a task and its new version say. With @keep the task is due when it was before,
+// with @counted its runs so far count. A paused task stays paused: its due time is that of its pause.
 const upsertTask = `WITH written AS (
     INSERT INTO task AS t (namespace_id, id, owner_id, version, state, title, priority, schedule_kind, schedule_expr,
         timezone, starts_at, ends_at, overlap, catch_up, max_lateness_seconds, max_catch_up, jitter_seconds, max_runs, rules,
@@ -103,18 +103,19 @@ const upsertTask = `WITH written AS (
         catch_up = excluded.catch_up, max_lateness_seconds = excluded.max_lateness_seconds,
         max_catch_up = excluded.max_catch_up, jitter_seconds = excluded.jitter_seconds, max_runs = excluded.max_runs,
         rules = excluded.rules, pause_after_failures = excluded.pause_after_failures,
-        runs_started = CASE WHEN @keep THEN t.runs_started ELSE 0 END,
+        failures_since = clock_timestamp(), runs_started = CASE WHEN @counted THEN t.runs_started ELSE 0 END,
         snoozed_at = CASE WHEN @keep THEN t.snoozed_at END, snoozed_until = CASE WHEN @keep THEN t.snoozed_until END,
         next_at = CASE WHEN @keep THEN t.next_at ELSE excluded.next_at END,
-        due_at = CASE WHEN @keep THEN t.due_at ELSE excluded.due_at END, updated_at = clock_timestamp()
+        due_at = CASE WHEN @keep OR t.state = 'paused' THEN t.due_at ELSE excluded.due_at END, updated_at = clock_timestamp()
 )
 INSERT INTO task_version (namespace_id, task_id, version, spec, created_by)
 VALUES (@namespace_id, @id, @version, @spec, @agent_id)`
 
-// times is when a written task is due: at next, or with keep as before.
+// times is when a written task is due: at next, or with keep as before. With counted the runs that it has
+// started go on to count for max_runs.
 type times struct {
-	next *time.Time
-	keep bool
+	next          *time.Time
+	keep, counted bool
 }
 
 func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.TaskID, version int, state ordinaut.TaskState, spec ordinaut.TaskSpec, due times) error {
@@ -129,7 +130,7 @@ func writeTask(ctx context.Context, tx pgx.Tx, call ordinaut.Call, id ordinaut.T
 		"ends_at": spec.Schedule.EndsAt, "overlap": spec.Schedule.Overlap, "catch_up": spec.Schedule.CatchUp,
 		"max_lateness_seconds": spec.Schedule.MaxLatenessSeconds, "max_catch_up": spec.Schedule.MaxCatchUp,
 		"jitter_seconds": spec.Schedule.JitterSeconds, "max_runs": spec.Schedule.MaxRuns, "rules": spec.Schedule.Rules,
-		"pause_after_failures": spec.PauseAfterFailures, "next_at": due.next, "due_at": due.next, "keep": due.keep,
+		"pause_after_failures": spec.PauseAfterFailures, "next_at": due.next, "due_at": due.next, "keep": due.keep, "counted": due.counted,
 		"spec": json.RawMessage(doc),
 	})
 	return err
@@ -185,9 +186,10 @@ func (s *Store) CreateTask(ctx context.Context, call ordinaut.Call, spec ordinau
 	return task, err
 }
 
-// UpdateTask stores spec as the task's next version. If its schedule has other times than before the task
-// is due at nextAt, else nextAt is not looked at: the task goes on where it stands, and one that is paused
-// still knows what it passed over. A paused task stays paused. Unless ifVersion is 0 it must be the task's
+// UpdateTask stores spec as the task's next version. If its schedule has other times than before, or was
+// finished by a max_runs that is now larger, the task is due at nextAt; else nextAt is not looked at: the
+// task goes on where it stands, and one that is paused still knows what it passed over. Failures before
+// the change no longer count for pause_after_failures. A paused task stays paused. Unless ifVersion is 0 it must be the task's
 // present version, else the answer is a conflict that names it. Runs that exist keep the version they have.
 func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, ifVersion int, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
@@ -202,6 +204,10 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 			}
 		}
 		due := times{next: nextAt, keep: spec.Schedule.SameTimes(task.Spec.Schedule)}
+		due.counted = due.keep
+		if due.keep && mayStartAgain(task, spec.Schedule) {
+			due.keep = false
+		}
 		state := task.State
 		if !due.keep && state != ordinaut.TaskPaused {
 			state = stateFor(spec.Schedule.Kind, nextAt)
@@ -213,4 +219,10 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		s.wake(WakeSchedule)
 	}
 	return task, err
+}
+
+// mayStartAgain reports whether a task that has started all the runs it might may start more by s.
+func mayStartAgain(task ordinaut.Task, s ordinaut.Schedule) bool {
+	was := task.Spec.Schedule.MaxRuns
+	return task.State == ordinaut.TaskFinished && was > 0 && task.RunsStarted >= was && (s.MaxRuns == 0 || s.MaxRuns > task.RunsStarted)
 }

@@ -49,7 +49,8 @@ SELECT ` + tickColumns + `,
 FROM due`
 
 // tickColumns are the columns of an [ordinaut.DueTask] in table task.
-const tickColumns = `namespace_id, id, ` + scheduleColumns + `, state, next_at, due_at, snoozed_at, snoozed_until, runs_started`
+const tickColumns = `namespace_id, id, ` + scheduleColumns + `, state, paused_reason, next_at, due_at, snoozed_at,
+    snoozed_until, runs_started`
 
 // burstShare is the part of a batch, one in so many, that is kept for what a burst does not concern.
 const burstShare = 5
@@ -63,9 +64,10 @@ const scheduleColumns = `schedule_kind, schedule_expr, timezone, starts_at, ends
 // the snoozed occurrence is over, $7 whether a pause is.
 const moveTasks = `UPDATE task
 SET next_at = d.next_at, due_at = d.due_at, runs_started = runs_started + d.started,
-    state = CASE WHEN d.due_at IS NULL AND schedule_kind <> 'event' THEN 'finished' WHEN d.resumed THEN 'active' ELSE state END,
+    state = CASE WHEN d.due_at IS NULL AND schedule_kind NOT IN ('manual', 'event') THEN 'finished' WHEN d.resumed THEN 'active' ELSE state END,
+    failures_since = CASE WHEN d.resumed THEN clock_timestamp() ELSE failures_since END,
     paused_reason = CASE WHEN d.resumed THEN '' ELSE paused_reason END,
-    note = CASE WHEN d.resumed THEN '' ELSE note END,
+    note = CASE WHEN d.resumed OR d.snooze_over THEN '' ELSE note END,
     snoozed_at = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_at END,
     snoozed_until = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_until END
 FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::boolean[], $7::boolean[])
@@ -241,6 +243,8 @@ func changing(due []ordinaut.DueTask, decisions []ordinaut.Decision) []ordinaut.
 type tickDetail struct {
 	Tasks       int          `json:"tasks"`
 	Occurrences []tickedTime `json:"occurrences"`
+	// Resumed are the tasks whose pause was over.
+	Resumed []ordinaut.TaskID `json:"resumed,omitempty"`
 }
 
 type tickedTime struct {
@@ -258,6 +262,9 @@ func auditTick(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]o
 			details[ns] = &tickDetail{Occurrences: []tickedTime{}}
 		}
 		details[ns].Tasks++
+		if d.Resumed {
+			details[ns].Resumed = append(details[ns].Resumed, d.TaskID)
+		}
 		for _, o := range d.Occurrences {
 			details[ns].Occurrences = append(details[ns].Occurrences, tickedTime{Task: d.TaskID, NominalAt: o.NominalAt.UTC(), Fate: o.Fate})
 		}

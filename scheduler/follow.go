@@ -1,0 +1,25 @@
+package scheduler
+
+import (
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// Follow returns the nominal time that comes after the occurrence which a snooze of task moves, and when
+// that is due; nil when there is none. The occurrence is the one that is snoozed already, else the next.
+func Follow(task ordinaut.DueTask) (nextAt, dueAt *time.Time, err error) {
+	line, err := NewTimeline(task.Schedule, task.TaskID, task.Calendars, task.AgentQuiet)
+	if err != nil || task.NextAt == nil {
+		return nil, nil, err
+	}
+	next := task.NextAt.UTC()
+	if task.SnoozedAt == nil {
+		var ok bool
+		if next, ok = line.plan.Next(next); !ok {
+			return nil, nil, nil
+		}
+	}
+	due := line.Verdict(next).Due
+	return &next, &due, nil
+}
