@@ -115,7 +115,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		"nothing to change": {
 			"update_task",
 			object{"task_id": id},
-			`invalid_argument: nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, retry. Example: {"task_id":"` + exampleTask + `","if_version":1,"schedule":{"kind":"cron","expr":"30 7 * * *","timezone":"Europe/Chisinau"}} (REQ)`,
+			`invalid_argument: nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, pause_after_failures, retry. Example: {"task_id":"` + exampleTask + `","if_version":1,"schedule":{"kind":"cron","expr":"30 7 * * *","timezone":"Europe/Chisinau"}} (REQ)`,
 		},
 		"stale version": {
 			"update_task",
