@@ -208,7 +208,7 @@ func TestEventsMeetTheirFates(t *testing.T) {
 	deduped := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { sc.Rules.Event.DedupeBy = "payload.id" })
 	limited := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { sc.MaxRuns = 2 })
 	paused := onEvent(t, s, "order", nil)
-	if _, err := s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), paused.ID, "later"); err != nil {
+	if _, err := s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), paused.ID, "later", nil); err != nil {
 		t.Fatal(err)
 	}
 	future := onEvent(t, s, "order", func(sc *ordinaut.Schedule) { at := time.Now().Add(time.Hour); sc.StartsAt = &at })
