@@ -169,6 +169,9 @@ func (s *Store) tidy(ctx context.Context) error {
 		if err := s.forgetKeys(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "idempotency keys not forgotten, will be retried", "err", err)
 		}
+		if err := s.forgetEvents(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "marks of repeated events not forgotten, will be retried", "err", err)
+		}
 	}
 }
 

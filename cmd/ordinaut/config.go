@@ -164,12 +164,14 @@ func (c *config) roles() (map[role]bool, error) {
 	return set, nil
 }
 
-// operatorFile is the YAML file of the operator: what steps may reach.
+// operatorFile is the YAML file of the operator: what steps may reach, and who may publish from outside.
 type operatorFile struct {
 	// Servers are the downstream MCP servers whose tools steps can use.
 	Servers []downstream.ServerConfig `yaml:"servers"`
 	// AllowNetworks are private or loopback ranges, as CIDR, that http.request may reach.
 	AllowNetworks []netip.Prefix `yaml:"allow_networks"`
+	// Hooks are the topics under which others may publish by signed webhooks.
+	Hooks []hookConfig `yaml:"hooks"`
 }
 
 func (c *config) operatorFile() (operatorFile, error) {
@@ -194,6 +196,9 @@ func (c *config) operatorFile() (operatorFile, error) {
 			return file, fmt.Errorf("configuration %s: two servers are named %q", c.ConfigFile, s.Name)
 		}
 		names[s.Name] = true
+	}
+	if err := checkHooks(file.Hooks, c.ConfigFile); err != nil {
+		return file, fmt.Errorf("configuration %s: %w", c.ConfigFile, err)
 	}
 	return file, nil
 }

@@ -66,6 +66,13 @@ func TestWrongConfigurationIsRefusedByName(t *testing.T) {
 		{"relative command", "servers: [{name: a, command: [tool]}]", "absolute"},
 		{"no transport", "servers: [{name: a}]", "a"},
 		{"bad network", "allow_networks: [10.0.0.0/99]", "10.0.0.0/99"},
+		{"hook with a bad topic", "hooks: [{topic: Mail}]", "small letters"},
+		{"hook with a reserved topic", "hooks: [{topic: task.done}]", "by Ordinaut itself"},
+		{"hook without a secret", "hooks: [{topic: mail}]", "0 secrets"},
+		{"hook with a plain secret", "hooks: [{topic: mail, secrets: [swordfish]}]", "want whsec_"},
+		{"hook with a short secret", "hooks: [{topic: mail, secrets: [whsec_AAECAwQFBgcICQoLDA0ODw==]}]", "at least 32"},
+		{"hook with a weak secret", "hooks: [{topic: mail, secrets: [whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=]}]", "not random"},
+		{"two hooks of a topic", "hooks: [{topic: mail, secrets: [whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=]}, {topic: mail}]", "two hooks"},
 		{"same name twice", "servers: [{name: a, url: 'https://x.example/mcp'}, {name: a, url: 'https://y.example/mcp'}]", "a"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,6 +16,9 @@ func (w *web) routes() http.Handler {
 	if w.front != nil {
 		mux.Handle("/mcp", w.front.Handler())
 	}
+	if w.hooks != nil {
+		mux.Handle("POST /hooks/{topic}", w.hooks)
+	}
 	mux.HandleFunc("GET /health", w.health)
 	mux.HandleFunc("GET /health/live", func(rw http.ResponseWriter, _ *http.Request) { writeHealth(rw, healthReport{Status: "ok"}) })
 	mux.HandleFunc("GET /health/ready", w.health)

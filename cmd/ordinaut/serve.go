@@ -142,7 +142,9 @@ func isLoopback(addr string) bool {
 type web struct {
 	*node
 	// front is nil without the role api.
-	front    *front.Front
+	front *front.Front
+	// hooks is nil without the role api, or when the operator has set up none.
+	hooks    *hooks
 	server   *http.Server
 	listener net.Listener
 }
@@ -158,6 +160,9 @@ func (n *node) newWeb(ctx context.Context, api bool) (*web, error) {
 			Rate: n.cfg.Rate, Burst: int(2 * n.cfg.Rate), Logger: n.log, Metrics: n.registry,
 		})
 		if err != nil {
+			return nil, err
+		}
+		if w.hooks, err = n.newHooks(ctx); err != nil {
 			return nil, err
 		}
 	}
