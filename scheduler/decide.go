@@ -132,7 +132,7 @@ func decide(now time.Time, task *ordinaut.DueTask, l *Timeline) ordinaut.Decisio
 	s := newSettling(now, task, l)
 	p := l.passed(task.NextAt, now, maxPhases)
 	if p.unfinished {
-		s.startSnoozed(task.CatchUp)
+		s.startSnoozed(task.CatchUp, false)
 		s.fallBehind(p.phases, task.CatchUp)
 	} else {
 		s.settle(p.phases, task.CatchUp)

@@ -40,7 +40,7 @@ func resume(now time.Time, task *ordinaut.DueTask, l *Timeline, catchUp ordinaut
 		p = l.passed(p.next, now, maxPhases)
 	}
 	if p.unfinished {
-		s.startSnoozed(catchUp)
+		s.startSnoozed(catchUp, false)
 		s.fallBehind(p.phases, catchUp)
 	} else {
 		s.settle(p.phases, catchUp)

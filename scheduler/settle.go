@@ -28,11 +28,11 @@ func newSettling(now time.Time, task *ordinaut.DueTask, l *Timeline) *settling {
 
 // settle gives each time of the phases, which are all that is due, its fate.
 func (s *settling) settle(phases []phase, catchUp ordinaut.CatchUp) {
-	s.startSnoozed(catchUp)
+	selection := s.choose(phases, catchUp)
+	s.startSnoozed(catchUp, len(selection.starts) > 0)
 	if s.live.exhausted() {
 		return
 	}
-	selection := s.choose(phases, catchUp)
 	for i := range selection.starts {
 		selection.starts[i].outcome = s.live.admit()
 	}
@@ -44,13 +44,14 @@ func (s *settling) settle(phases []phase, catchUp ordinaut.CatchUp) {
 	s.write(phases, selection)
 }
 
-// startSnoozed gives a snoozed occurrence that is due its fate. It comes before what became due by itself.
-func (s *settling) startSnoozed(catchUp ordinaut.CatchUp) {
+// startSnoozed gives a snoozed occurrence that is due its fate. It comes before what became due by itself:
+// followed says that some of that is to start.
+func (s *settling) startSnoozed(catchUp ordinaut.CatchUp, followed bool) {
 	t := s.task
 	if t.SnoozedAt == nil || t.SnoozedUntil == nil || t.SnoozedUntil.After(s.now) {
 		return
 	}
-	s.snoozeOver = true
+	s.snoozeOver, s.live.snoozed = true, false
 	defer func() { s.ledger.closed = len(s.ledger.rows) }()
 	at := t.SnoozedAt.UTC()
 	period := s.line.plan.phase(at, at)
@@ -59,7 +60,11 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp) {
 		s.ledger.add(at, at, 1, o.fate, o.reason)
 		return
 	}
-	s.live.snoozed = false
+	if followed && s.live.overlap == ordinaut.OverlapCancelRunning {
+		// To cancel what has only just begun would be for nothing.
+		s.ledger.add(at, at, 1, ordinaut.FateCoalesced, ordinaut.ReasonCaughtUp)
+		return
+	}
 	o := s.live.admit()
 	if !o.started() {
 		s.ledger.add(at, at, 1, o.fate, o.reason)
