@@ -17,15 +17,16 @@ var arrows = map[string][]string{
 	"migrations":     {},
 	"pipeline":       {domain, "schemas"},
 	"scheduler":      {domain},
+	"explain":        {domain, "scheduler"},
 	"store":          {domain, "migrations"},
 	"store/stream":   {domain},
 	"store/embedded": {domain},
 	"executor":       {domain, "pipeline", "schemas"},
-	"mcp":            {domain, "mcp/front", "store", "store/stream", "scheduler", "pipeline", "schemas"},
+	"mcp":            {domain, "mcp/front", "store", "store/stream", "scheduler", "explain", "pipeline", "schemas"},
 	"mcp/front":      {domain},
 	"examples":       {},
 	"cmd": {
-		domain, "schemas", "migrations", "pipeline", "scheduler", "store", "store/stream",
+		domain, "schemas", "migrations", "pipeline", "scheduler", "explain", "store", "store/stream",
 		"store/embedded", "executor", "mcp", "mcp/front", "examples",
 	},
 }

@@ -120,6 +120,7 @@ CREATE TABLE audit (
     detail jsonb,
     CONSTRAINT audit_pkey PRIMARY KEY (namespace_id, id)
 ) PARTITION BY RANGE (id);
+CREATE INDEX audit_task_idx ON ONLY public.audit USING btree (object, id) WHERE starts_with(object, 'task_'::text);
 
 CREATE TABLE calendar (
     namespace_id uuid NOT NULL,

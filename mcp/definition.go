@@ -26,6 +26,7 @@ var toolScopes = map[string]ordinaut.Scope{
 	"get_run":          ordinaut.ScopeRunsRead,
 	"cancel_run":       ordinaut.ScopeRunsCancel,
 	"publish_event":    ordinaut.ScopeEventsPublish,
+	"explain_task":     ordinaut.ScopeTasksRead,
 	"preview_schedule": ordinaut.ScopeTasksRead,
 	"list_actions":     ordinaut.ScopeServersRead,
 	"get_status":       ordinaut.ScopeRunsRead,

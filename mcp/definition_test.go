@@ -179,6 +179,7 @@ func TestStructsFollowSchemas(t *testing.T) {
 		"get_run":          {getRunArgs{}, getRunAnswer{}},
 		"cancel_run":       {cancelRunArgs{}, cancelRunAnswer{}},
 		"publish_event":    {publishEventArgs{}, publishEventAnswer{}},
+		"explain_task":     {explainTaskArgs{}, explainTaskAnswer{}},
 		"preview_schedule": {previewScheduleArgs{}, previewScheduleAnswer{}},
 		"list_actions":     {listActionsArgs{}, listActionsAnswer{}},
 		"get_status":       {getStatusArgs{}, getStatusAnswer{}},

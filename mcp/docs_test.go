@@ -121,6 +121,7 @@ func (h *house) measure(t *testing.T) []answerBytes {
 	add("get_run, detail full", "get_run", object{"run_id": run, "detail": "full"})
 	add("cancel_run", "cancel_run", object{"run_id": queued})
 	add("delete_task", "delete_task", object{"task_id": task})
+	add("explain_task", "explain_task", object{"task_id": task})
 	add("preview_schedule, 5 times", "preview_schedule", object{"schedule": weather(0)["schedule"]})
 	add("list_actions", "list_actions", nil)
 	add("list_actions, name http.request", "list_actions", object{"name": "http.request"})

@@ -69,6 +69,7 @@ var tools = []tool{
 	{"get_run", row((*Server).getRun)},
 	{"cancel_run", row((*Server).cancelRun)},
 	{"publish_event", row((*Server).publishEvent)},
+	{"explain_task", row((*Server).explainTask)},
 	{"preview_schedule", row((*Server).previewSchedule)},
 	{"list_actions", row((*Server).listActions)},
 	{"get_status", row((*Server).getStatus)},

@@ -28,7 +28,7 @@ func (s *Store) PauseTask(ctx context.Context, call ordinaut.Call, id ordinaut.T
 WHERE namespace_id = $1 AND id = $2`
 		_, err = tx.Exec(ctx, pause, [16]byte(task.NamespaceID), [16]byte(id), clean(note), string(ordinaut.ReasonPaused), until)
 		paused = task.State != ordinaut.TaskPaused
-		return map[string]any{"until": until}, err
+		return map[string]any{"until": until, "note": clean(note)}, err // the task's own note goes when it is resumed
 	})
 	if err != nil {
 		return task, err

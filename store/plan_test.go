@@ -97,6 +97,9 @@ func TestPlans(t *testing.T) {
 			"8 insert":  func() { must(s.InsertRuns(t.Context(), call, []store.NewRun{{TaskID: first.ID}}))(t) },
 			"9 buffer":  func() { must(s.Tick(t.Context(), 2, bufferAll))(t) },
 			"9 release": func() { must(s.ReleaseRuns(t.Context(), 10))(t) },
+			"history": func() {
+				must(s.TaskHistory(t.Context(), ns, first.ID, store.HistoryFilter{RunID: ordinaut.NewRunID()}))(t)
+			},
 			"list":      func() { must(s.ListRuns(t.Context(), ns, store.RunFilter{Limit: 20}))(t) },
 			"list task": func() { must(s.ListRuns(t.Context(), ns, store.RunFilter{TaskID: first.ID, Limit: 20}))(t) },
 			"list mixed": func() {
@@ -118,6 +121,7 @@ func TestPlans(t *testing.T) {
 		"8 insert":    {"using task_pkey"},
 		"9 buffer":    {"using wait_buffered_idx", "Tid Scan on wait"},
 		"9 release":   {"using wait_buffered_idx"},
+		"history":     {"_object_id_idx on audit_", "_pkey on occurrence_", "_pkey on run_", "_task_id_id_idx on run_", "using task_version_pkey"},
 		"list":        {"_pkey on run_", "using queue_pkey", "using lease_pkey", "using wait_pkey"},
 		"list task":   {"_task_id_id_idx on run_"},
 		"list mixed":  {"using wait_pkey"},
