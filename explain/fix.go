@@ -145,6 +145,29 @@ func deferQuiet(j *judge, _ finding) *Fix {
 	})
 }
 
+func dropDedupe(j *judge, _ finding) *Fix {
+	return j.reschedule("lets every event start it", func(s *ordinaut.Schedule) {
+		s.Rules = triggered(s.Rules, func(e *ordinaut.EventTrigger) { e.DedupeBy, e.DedupeWindowSeconds = "", 0 })
+	})
+}
+
+func dropFilter(j *judge, _ finding) *Fix {
+	return j.reschedule("lets every event of the topic start it, until filter and dedupe_by are right", func(s *ordinaut.Schedule) {
+		s.Rules = triggered(s.Rules, func(e *ordinaut.EventTrigger) { e.Filter, e.DedupeBy, e.DedupeWindowSeconds = "", "", 0 })
+	})
+}
+
+// triggered is ruled for what starts a task of kind event.
+func triggered(rules *ordinaut.Rules, change func(*ordinaut.EventTrigger)) *ordinaut.Rules {
+	return ruled(rules, func(r *ordinaut.Rules) {
+		if r.Event != nil {
+			event := *r.Event
+			change(&event)
+			r.Event = &event
+		}
+	})
+}
+
 // ruled returns rules as change leaves them; the given ones stay as they are. It returns those when nothing
 // has changed.
 func ruled(rules *ordinaut.Rules, change func(*ordinaut.Rules)) *ordinaut.Rules {

@@ -53,6 +53,10 @@ func occurrenceRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonBuffered:           {means: "its run waits, or waited, for the run before it to end", sentence: bufferedSentence},
 		ordinaut.ReasonBufferFull:         {means: "as many runs as may were waiting for the live one already", remedy: "`update_task`: `overlap` `buffer_all` or `allow`", problem: true, sentence: bufferFullSentence, fix: widenBuffer},
 		ordinaut.ReasonCatchUpLimit:       {means: "more were due at once than `max_catch_up`", remedy: "`update_task`: a larger `max_catch_up`", problem: true, sentence: catchUpLimitSentence, fix: catchUpMore},
+		ordinaut.ReasonDeduplicated:       {means: "an earlier event gave the same value of `dedupe_by`", remedy: "`update_task` without `dedupe_by`", problem: true, sentence: notStarted("an earlier event with the same value of dedupe_by had started it"), fix: dropDedupe},
+		ordinaut.ReasonDebounced:          {means: "a later event of the same burst stood in for it", sentence: notStarted("it was one of a burst, and a later event of that stood in for it")},
+		ordinaut.ReasonEventLoop:          {means: "the event came of runs that events had started, too many in a row", remedy: "`run_now`", problem: true, sentence: notStarted("the event came of runs that events had started, too many in a row"), fix: makeUp},
+		ordinaut.ReasonFilterError:        {means: "`filter` or `dedupe_by` could not be evaluated for the event", remedy: "`update_task` without them", problem: true, sentence: notStarted("the schedule's filter or dedupe_by could not be evaluated for it"), fix: dropFilter},
 		ordinaut.ReasonDSTGapShifted:      {means: "it ran at the end of a clock change that swallowed its local time", sentence: gapSentence},
 	}
 }

@@ -117,3 +117,10 @@ func catchUpLimitSentence(j *judge, f finding) string {
 	}
 	return ending(fmt.Sprintf("%s but missed: so many were due at once, and of those only the latest %d were started (max_catch_up)", j.subject(f), most))
 }
+
+// notStarted returns the sentence on an event that started nothing, because of what.
+func notStarted(because string) func(*judge, finding) string {
+	return func(j *judge, f finding) string {
+		return j.subject(f) + " but started nothing, because " + because + "."
+	}
+}
