@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -140,12 +142,27 @@ func (j *judge) changeEvidence(f finding, q Question) []Evidence {
 	return all
 }
 
+// changed tells of a change and of what the audit trail says of it.
 func (j *judge) changed(c *ordinaut.TaskChange) Evidence {
+	var detail map[string]any
+	if len(c.Detail) > 0 && json.Unmarshal(c.Detail, &detail) != nil {
+		detail = nil
+	}
+	var said []string
+	for _, key := range slices.Sorted(maps.Keys(detail)) {
+		switch value := detail[key].(type) {
+		case nil:
+		case string:
+			if value != "" {
+				said = append(said, fmt.Sprintf("%s %q", key, value))
+			}
+		default:
+			said = append(said, fmt.Sprintf("%s %v", key, value))
+		}
+	}
 	what := c.Action + " by " + c.Actor
-	if note := j.noteOf(c); note != "" {
-		what += fmt.Sprintf(": %q", note)
-	} else if len(c.Detail) > 0 && string(c.Detail) != "null" {
-		what += " " + strings.TrimSpace(string(c.Detail))
+	if len(said) > 0 {
+		what += ": " + strings.Join(said, ", ")
 	}
 	return Evidence{At: c.At, What: what}
 }

@@ -58,19 +58,18 @@ func (j *judge) lastChange(action string, at time.Time) *ordinaut.TaskChange {
 	return nil
 }
 
-// noteOf returns the note that came with a change: what the audit trail kept, or the task's own if nothing
-// has changed since.
-func (j *judge) noteOf(c *ordinaut.TaskChange) string {
-	var detail struct {
-		Note string `json:"note"`
+// detail is what the audit trail says of a pause.
+type detail struct {
+	Note     string `json:"note"`
+	Failures int    `json:"failures"`
+}
+
+// detailOf reads the detail of a change; what cannot be read says nothing.
+func detailOf(c *ordinaut.TaskChange) (d detail) {
+	if len(c.Detail) > 0 && json.Unmarshal(c.Detail, &d) != nil {
+		return detail{}
 	}
-	if len(c.Detail) > 0 && json.Unmarshal(c.Detail, &detail) == nil && detail.Note != "" {
-		return detail.Note
-	}
-	if len(j.Changes) > 0 && j.Changes[len(j.Changes)-1].ID == c.ID {
-		return j.Task.Note
-	}
-	return ""
+	return d
 }
 
 // entry returns the entry of a calendar that excludes t, or nil.

@@ -202,9 +202,16 @@ func pausedSentence(j *judge, f finding) string {
 	if by == nil {
 		return ending(s)
 	}
-	s += " by " + by.Actor + " at " + j.moment(by.At)
-	if note := j.noteOf(by); note != "" {
-		s += fmt.Sprintf(" (%q)", note)
+	switch said := detailOf(by); {
+	case said.Failures > 0:
+		s += fmt.Sprintf(" at %s after %d failures in a row", j.moment(by.At), said.Failures)
+	case said.Note != "":
+		s += fmt.Sprintf(" by %s at %s (%q)", by.Actor, j.moment(by.At), said.Note)
+	default:
+		s += fmt.Sprintf(" by %s at %s", by.Actor, j.moment(by.At))
+	}
+	if due := j.Task.DueAt; j.Task.State == ordinaut.TaskPaused && due != nil {
+		s += ", until " + j.moment(*due)
 	}
 	return ending(s)
 }

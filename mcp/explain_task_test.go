@@ -249,7 +249,7 @@ func TestExplainTaskTellsOfTimes(t *testing.T) {
 				return about(task)
 			},
 			sentence: `It was due at AT but skipped, because the task was paused by operator at AT \("on holiday"\)\.`,
-			evidence: []string{"create_task", `pause_task by operator: "on holiday"`},
+			evidence: []string{"create_task", `pause_task by operator: note "on holiday"`},
 			fixed: func(t *testing.T, h *house, v *visitor, task string) {
 				v.verdict(t, object{"task_id": task, "at": stamp(h.nextAt(t, task))}, ordinaut.VerdictNotYetDue)
 			},
