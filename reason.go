@@ -25,6 +25,8 @@ const (
 	ReasonBufferFull          Reason = "buffer_full"           // as many runs as may were waiting for the live one already
 	ReasonCatchUpLimit        Reason = "catch_up_limit"        // more were due at once than max_catch_up; later ones started
 	ReasonPausedAfterFailures Reason = "paused_after_failures" // the task was paused when it was due, after too many failures in a row
+	ReasonCooldown            Reason = "cooldown"              // a condition was met within cooldown_seconds of its latest start
+	ReasonDeadlinePassed      Reason = "deadline_passed"       // a condition's deadline came before it started anything
 )
 
 // Reasons of runs and steps that did not succeed.
@@ -55,6 +57,7 @@ func Reasons() []Reason {
 		ReasonDebounced, ReasonEventLoop, ReasonFilterError, ReasonDSTGapShifted,
 		ReasonExcludedByCalendar, ReasonShiftedByCalendar, ReasonQuietHours, ReasonSnoozed, ReasonBuffered,
 		ReasonBufferFull, ReasonCatchUpLimit, ReasonPausedAfterFailures,
+		ReasonCooldown, ReasonDeadlinePassed,
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,

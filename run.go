@@ -151,6 +151,8 @@ type Record struct {
 	Steps    []StepResult
 	Progress []Progress
 	Events   []Event
+	// Verdict is what a probe found out; it comes with a terminal outcome.
+	Verdict *Verdict
 	// Outcome ends the attempt; nil means that it goes on.
 	Outcome *Outcome
 }

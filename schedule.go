@@ -171,6 +171,8 @@ type Decision struct {
 	SnoozeOver bool
 	// Resumed reports whether a paused task becomes active again.
 	Resumed bool
+	// Note tells people why the schedule is exhausted; empty leaves the task's note alone.
+	Note string
 }
 
 // TickResult is what one tick did.

@@ -140,12 +140,14 @@ CREATE TABLE condition (
     met boolean NOT NULL DEFAULT false,
     met_since timestamp with time zone,
     fired boolean NOT NULL DEFAULT false,
+    suppressed boolean NOT NULL DEFAULT false,
     cooldown_until timestamp with time zone,
     cursor jsonb,
     probed_at timestamp with time zone,
     value jsonb,
     error text NOT NULL DEFAULT ''::text,
-    CONSTRAINT condition_pkey PRIMARY KEY (namespace_id, task_id)
+    CONSTRAINT condition_pkey PRIMARY KEY (namespace_id, task_id),
+    CONSTRAINT condition_check CHECK (((met_since IS NOT NULL) = met))
 );
 
 CREATE TABLE debounce (
@@ -267,6 +269,7 @@ CREATE TABLE occurrence (
     CONSTRAINT occurrence_count_check CHECK ((count >= 1)),
     CONSTRAINT occurrence_fate_check CHECK ((fate = ANY (ARRAY['started'::text, 'skipped'::text, 'missed'::text, 'coalesced'::text])))
 ) PARTITION BY RANGE (nominal_at);
+CREATE INDEX occurrence_watch_idx ON ONLY public.occurrence USING btree (namespace_id, task_id, nominal_at) WHERE ((kind = 'condition'::text) OR ((kind = 'probe'::text) AND (fate <> 'started'::text)));
 
 CREATE TABLE preview (
     namespace_id uuid NOT NULL,
@@ -437,9 +440,9 @@ CREATE TABLE verdict (
     value jsonb,
     cursor jsonb,
     error text NOT NULL DEFAULT ''::text,
-    at timestamp with time zone NOT NULL,
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT verdict_pkey PRIMARY KEY (namespace_id, run_id)
-);
+) WITH (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000, autovacuum_vacuum_cost_limit=10000, autovacuum_vacuum_cost_delay=0);
 CREATE INDEX verdict_order_idx ON public.verdict USING btree (run_id);
 
 CREATE TABLE wait (

@@ -149,7 +149,7 @@ func (a *attempt) record(step *ordinaut.StepResult, events []ordinaut.Event) err
 func (a *attempt) end(e ending) {
 	out := e.outcome
 	out.StartedAt = a.firstStart()
-	rec := ordinaut.Record{Lease: a.Lease, Events: e.events, Outcome: &out}
+	rec := ordinaut.Record{Lease: a.Lease, Events: e.events, Verdict: a.verdict(e), Outcome: &out}
 	bytes := len(out.Output) + len(out.Error)
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -191,9 +191,12 @@ func (a *attempt) refused(out *ordinaut.Outcome) bool {
 func size(s *ordinaut.StepResult) int { return len(s.Input) + len(s.Output) + len(s.Error) }
 
 // clip makes text from elsewhere fit to be stored and shown: valid, without NUL, of bounded length.
-func clip(s string) string {
-	if len(s) > maxText {
-		cut := maxText
+func clip(s string) string { return clipTo(s, maxText) }
+
+// clipTo is clip with another bound, in bytes.
+func clipTo(s string, limit int) string {
+	if len(s) > limit {
+		cut := limit
 		for cut > 0 && !utf8.RuneStart(s[cut]) {
 			cut--
 		}

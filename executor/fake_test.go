@@ -39,6 +39,7 @@ type memRun struct {
 	progress map[int64]string
 	reports  []ordinaut.Progress
 	events   []ordinaut.Event
+	verdict  *ordinaut.Verdict
 }
 
 // memStore keeps what the real store keeps, by the same rules, in memory, so that it works inside a
@@ -49,6 +50,7 @@ type memStore struct {
 	runs                      map[ordinaut.RunID]*memRun
 	order                     []ordinaut.RunID
 	specs                     map[ordinaut.TaskID]*ordinaut.TaskSpec
+	cursors                   map[ordinaut.TaskID]string
 	away                      bool
 	hang                      bool // Record never answers
 	loseAnswer                int  // so many calls of Record do their work and then fail
@@ -225,7 +227,7 @@ func (m *memStore) apply(r *memRun, rec ordinaut.Record) {
 	if out == nil {
 		return
 	}
-	r.out = out
+	r.out, r.verdict = out, rec.Verdict
 	switch out.State {
 	case ordinaut.RunQueued:
 		put(out.Seq, "run.requeued")
@@ -342,6 +344,15 @@ func (m *memStore) GetEvent(_ context.Context, _ ordinaut.NamespaceID, id ordina
 		}
 	}
 	return ordinaut.Event{}, ordinaut.Errorf(ordinaut.CodeNotFound, "no such event")
+}
+
+func (m *memStore) GetCursor(_ context.Context, _ ordinaut.NamespaceID, id ordinaut.TaskID, _ int) (json.RawMessage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return nil, errAway
+	}
+	return json.RawMessage(m.cursors[id]), nil
 }
 
 func (m *memStore) cancel(id ordinaut.RunID) {

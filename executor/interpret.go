@@ -22,6 +22,8 @@ type ending struct {
 	outcome ordinaut.Outcome
 	step    *ordinaut.StepResult
 	events  []ordinaut.Event
+	// verdict is what a probe found.
+	verdict *ordinaut.Verdict
 }
 
 // execution is the state of one attempt's interpretation. Only its goroutine uses it.
@@ -97,6 +99,11 @@ func (e *Executor) prepare(a *attempt) (*execution, error) {
 	if x.prog.tellsEvent && !a.EventID.IsZero() {
 		if err := e.patiently(a, func() error { return x.loadEvent(a.ctx) }); err != nil {
 			return nil, fmt.Errorf("load the event: %w", err)
+		}
+	}
+	if x.prog.tellsCursor {
+		if err := e.patiently(a, func() error { return x.loadCursor(a.ctx) }); err != nil {
+			return nil, fmt.Errorf("load the cursor: %w", err)
 		}
 	}
 	return x, nil
@@ -204,6 +211,9 @@ func (x *execution) run() (ending, bool) {
 		}
 		if i == len(x.prog.steps)-1 {
 			x.keep(st, &v.result, v.value)
+			if x.prog.probe != nil {
+				return x.found(&v), true
+			}
 			end := ending{outcome: x.succeeded(), step: &v.result, events: v.events}
 			return end, true
 		}

@@ -33,6 +33,10 @@ type program struct {
 	retry    *ordinaut.Retry
 	steps    []step
 	code     *pipeline.Program
+	// probe is set when the program is that of a probe, whose one step is steps[0]; tellsCursor says
+	// whether any of its expressions may look at cursor.
+	probe       *pipeline.Probe
+	tellsCursor bool
 	// tellsRun, tellsTask and tellsEvent say whether any expression may look at run, task or event.
 	tellsRun, tellsTask, tellsEvent bool
 }
@@ -45,7 +49,10 @@ type step struct {
 	timeout time.Duration
 }
 
-func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int) (*program, error) {
+func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int, kind ordinaut.RunKind) (*program, error) {
+	if kind == ordinaut.RunProbe {
+		return compileProbe(language, spec, version)
+	}
 	location, err := time.LoadLocation(cmp.Or(spec.Schedule.Timezone, "UTC"))
 	if err != nil {
 		return nil, err
@@ -76,6 +83,7 @@ func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int) 
 type programKey struct {
 	task    ordinaut.TaskID
 	version int
+	probe   bool
 }
 
 // programs caches programs, the least recently used leaving first.
@@ -101,11 +109,11 @@ func newPrograms(store History, language *pipeline.Language) *programs {
 // get returns the program of the attempt's task and version. Attempts that miss it at once share one
 // look into the database.
 func (p *programs) get(ctx context.Context, a *attempt) (*program, error) {
-	key := programKey{a.TaskID, a.TaskVersion}
+	key := programKey{a.TaskID, a.TaskVersion, a.Kind == ordinaut.RunProbe}
 	if prog := p.find(key); prog != nil {
 		return prog, nil
 	}
-	found, err, _ := p.flight.Do(key.task.String()+"/"+strconv.Itoa(key.version), func() (any, error) {
+	found, err, _ := p.flight.Do(key.task.String()+"/"+strconv.Itoa(key.version)+"/"+strconv.FormatBool(key.probe), func() (any, error) {
 		if prog := p.find(key); prog != nil {
 			return prog, nil // another look ended in between
 		}
@@ -116,7 +124,7 @@ func (p *programs) get(ctx context.Context, a *attempt) (*program, error) {
 		if err != nil {
 			return nil, err
 		}
-		prog, err := compile(p.language, spec, a.TaskVersion)
+		prog, err := compile(p.language, spec, a.TaskVersion, a.Kind)
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/pipeline"
 )
 
 const (
@@ -125,6 +126,12 @@ func (x *execution) do(ctx context.Context, st *step, v *verdict, act action, bu
 	}
 	if f := x.e.fits(ctx, &act, input); f != nil {
 		return f
+	}
+	if x.prog.probe != nil {
+		// The action may say something else of itself than when the task was made.
+		if fault := pipeline.ProbeFault(act.def, input); fault != "" {
+			return failf(ordinaut.ReasonPermissionDenied, "%s", fault)
+		}
 	}
 	if act.effect {
 		if err := x.e.mayAct(ctx, x.att); err != nil {

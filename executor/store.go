@@ -2,6 +2,7 @@ package executor
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
@@ -47,4 +48,6 @@ type History interface {
 	ListSteps(ctx context.Context, ns ordinaut.NamespaceID, run ordinaut.RunID) ([]ordinaut.StepResult, error)
 	// GetEvent returns an event that a run is about; it never changes.
 	GetEvent(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.EventID) (ordinaut.Event, error)
+	// GetCursor returns what the latest probe of a version of a task has left; nil if there is nothing.
+	GetCursor(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (json.RawMessage, error)
 }

@@ -76,15 +76,18 @@ func (s *Server) checkPipeline(ctx context.Context, c *call, d *draft) error {
 		return err
 	}
 	for _, server := range servers {
-		if server.State != "ready" && usesServer(d.spec.Pipeline, server.Name) {
+		if server.State != "ready" && usesServer(d.spec, server.Name) {
 			d.warn("server %s, which a step uses, is unavailable at the moment", server.Name)
 		}
 	}
 	return nil
 }
 
-func usesServer(steps []ordinaut.Step, server string) bool {
-	for _, step := range steps {
+func usesServer(spec ordinaut.TaskSpec, server string) bool {
+	if rules := spec.Schedule.Rules; rules != nil && rules.Condition != nil && strings.HasPrefix(rules.Condition.Probe.Uses, server+".") {
+		return true
+	}
+	for _, step := range spec.Pipeline {
 		if strings.HasPrefix(step.Uses, server+".") {
 			return true
 		}
@@ -138,6 +141,8 @@ func nextForTask(task ordinaut.Task) string {
 		return "It is paused: resume_task obeys its schedule again, run_now starts it once."
 	case task.State == ordinaut.TaskFinished:
 		return "Its schedule has no further time: update_task can give it another, run_now starts it once."
+	case task.Spec.Schedule.Kind == ordinaut.ScheduleCondition:
+		return "It is watched: next_times are its probes. get_task with detail full shows what they found, list_runs with kinds [\"probe\"] each of them."
 	case task.Spec.Schedule.Kind == ordinaut.ScheduleManual:
 		return "It has no times of its own: run_now starts it."
 	case task.Spec.Schedule.Kind == ordinaut.ScheduleEvent:

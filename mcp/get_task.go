@@ -30,6 +30,7 @@ type getTaskAnswer struct {
 	Params    map[string]any  `json:"params,omitempty"`
 	// Occurrences are there whenever they were asked for, so that none is told from not asked.
 	Occurrences []occurrenceView `json:"occurrences,omitzero"`
+	Condition   *conditionView   `json:"condition,omitempty"`
 }
 
 func (a getTaskAnswer) text() string {
@@ -49,6 +50,9 @@ func (a getTaskAnswer) text() string {
 	}
 	for _, o := range a.Occurrences {
 		b.WriteString("\n" + o.line())
+	}
+	if a.Condition != nil {
+		b.WriteString("\nCondition: " + a.Condition.line())
 	}
 	return b.String()
 }
@@ -71,7 +75,18 @@ func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskA
 		return answer, nil
 	}
 	answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
-	rows, err := s.cfg.Store.ListOccurrences(ctx, c.agent.NamespaceID, id, latestOccurrences)
+	if task.Spec.Schedule.Kind == ordinaut.ScheduleCondition {
+		state, err := s.cfg.Store.GetCondition(ctx, c.agent.NamespaceID, id)
+		if err != nil {
+			return getTaskAnswer{}, err
+		}
+		answer.Condition = viewCondition(state, s.now())
+	}
+	list := s.cfg.Store.ListOccurrences
+	if answer.Condition != nil {
+		list = s.cfg.Store.ListWatch
+	}
+	rows, err := list(ctx, c.agent.NamespaceID, id, latestOccurrences)
 	if err != nil {
 		return getTaskAnswer{}, err
 	}

@@ -14,6 +14,7 @@ import (
 type listRunsArgs struct {
 	TaskID string              `json:"task_id,omitempty"`
 	States []ordinaut.RunState `json:"states,omitempty"`
+	Kinds  []ordinaut.RunKind  `json:"kinds,omitempty"`
 	Since  string              `json:"since,omitempty"`
 	Until  string              `json:"until,omitempty"`
 	Limit  int                 `json:"limit,omitempty"`
@@ -42,7 +43,7 @@ func (s *Server) listRuns(ctx context.Context, c *call, in listRunsArgs) (listRu
 	if err != nil {
 		return listRunsAnswer{}, err
 	}
-	bound := []any{in.TaskID, filter.States, in.Since, in.Until}
+	bound := []any{in.TaskID, filter.States, filter.Kinds, in.Since, in.Until}
 	after, err := c.after(in.Cursor, bound)
 	if err != nil {
 		return listRunsAnswer{}, err
@@ -66,7 +67,7 @@ func (s *Server) listRuns(ctx context.Context, c *call, in listRunsArgs) (listRu
 
 // filter returns the filters of a call, without its page.
 func (in listRunsArgs) filter() (store.RunFilter, error) {
-	f := store.RunFilter{States: slices.Sorted(slices.Values(in.States))}
+	f := store.RunFilter{States: slices.Sorted(slices.Values(in.States)), Kinds: slices.Sorted(slices.Values(in.Kinds))}
 	if in.TaskID != "" {
 		id, err := taskID(in.TaskID)
 		if err != nil {

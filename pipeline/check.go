@@ -45,6 +45,9 @@ func (l *Language) Check(spec ordinaut.TaskSpec, lookup func(name string) (ordin
 			return err
 		}
 	}
+	if err := c.checkProbe(); err != nil {
+		return err
+	}
 	return l.CheckTrigger(spec.Schedule)
 }
 
@@ -104,6 +107,15 @@ type checker struct {
 	lookup func(name string) (ordinaut.Action, bool)
 	names  []string
 	saved  map[string]int // the step that saves under a name
+	cursor bool           // what is checked is a probe, which reaches the cursor
+}
+
+// roots are the names that begin a path.
+func (c *checker) roots() []string {
+	if c.cursor {
+		return append(slices.Clone(roots), "cursor")
+	}
+	return roots
 }
 
 // step checks one step. The pointer of its error starts at the step.
@@ -123,7 +135,7 @@ func (c *checker) step(i int, s ordinaut.Step) *ordinaut.Error {
 		return err
 	}
 	if compiled.when != nil {
-		if fault := c.references(i, compiled.when, roots, true); fault != "" {
+		if fault := c.references(i, compiled.when, c.roots(), true); fault != "" {
 			return ordinaut.Invalid("/if", "%s", fault)
 		}
 	}
@@ -161,7 +173,7 @@ func (c *checker) node(i int, n *node, at string) *ordinaut.Error {
 			if p.expr == nil {
 				continue
 			}
-			if fault := c.references(i, p.expr, roots, false); fault != "" {
+			if fault := c.references(i, p.expr, c.roots(), false); fault != "" {
 				return ordinaut.Invalid(at, "%s", fault)
 			}
 		}

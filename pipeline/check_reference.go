@@ -36,6 +36,8 @@ func (c *checker) references(i int, x *expression, known []string, guarded bool)
 			}
 			note(rootFault(root, known))
 			switch {
+			case root == "cursor" && !guarded && c.cursor:
+				note("cursor is null until a probe has left one; give a default as ${cursor || 'none'}")
 			case member == "":
 			case root == "steps":
 				note(c.stepFault(i, member))

@@ -22,6 +22,8 @@ type step struct {
 	id           string
 	with         node
 	when, expect *expression
+	// cursor reports whether the step is a probe, whose templates reach the cursor.
+	cursor bool
 }
 
 // node is a value of with: a plain one, a template, or an object or array that holds templates.
@@ -132,10 +134,13 @@ type renderer struct {
 	left  *budget
 }
 
-func (p *Program) renderer(s *Scope) (*renderer, error) {
+func (p *Program) renderer(i int, s *Scope) (*renderer, error) {
 	root, err := s.root()
 	if err != nil {
 		return nil, ordinaut.Invalid("", "now %s", err)
+	}
+	if p.steps[i].cursor {
+		root["cursor"] = s.Cursor
 	}
 	return &renderer{root: root, funcs: p.funcs, zone: s.zone(), left: newBudget()}, nil
 }
@@ -144,7 +149,7 @@ func (p *Program) renderer(s *Scope) (*renderer, error) {
 // place and the expression when a value is missing or an expression fails, and when the input would
 // be larger than 1 MiB.
 func (p *Program) Render(i int, s *Scope) (map[string]any, error) {
-	r, err := p.renderer(s)
+	r, err := p.renderer(i, s)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +227,7 @@ func (p *Program) If(i int, s *Scope) (bool, error) {
 	if when == nil {
 		return true, nil
 	}
-	r, err := p.renderer(s)
+	r, err := p.renderer(i, s)
 	if err != nil {
 		return false, err
 	}
@@ -236,7 +241,7 @@ func (p *Program) Expect(i int, output any, s *Scope) (bool, error) {
 	if expect == nil {
 		return true, nil
 	}
-	r, err := p.renderer(s)
+	r, err := p.renderer(i, s)
 	if err != nil {
 		return false, err
 	}

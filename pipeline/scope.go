@@ -21,6 +21,8 @@ type Scope struct {
 	Run, Task map[string]any
 	// Event is the event that the run is about; nil when it is about none.
 	Event map[string]any
+	// Cursor is what the probe before has left; only a [Probe]'s expressions reach it.
+	Cursor any
 	// Now is the time that now stands for.
 	Now time.Time
 	// Location is the task's timezone, in which times are shown; nil means UTC.
@@ -77,6 +79,8 @@ func rootFault(name string, known []string) string {
 		return shown + " is a reserved name that has no meaning here"
 	case "secrets", "secret", "env":
 		return shown + " cannot be read by expressions"
+	case "cursor":
+		return "cursor is known in a condition's probe, when and cursor only"
 	case "output":
 		return "output is known in expect only; a step's output is steps.<its save_as or id>"
 	}

@@ -69,6 +69,10 @@ func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Deci
 			decisions = append(decisions, unchanged(&due[i]))
 			continue
 		}
+		if due[i].Kind == ordinaut.ScheduleCondition {
+			decisions = append(decisions, decideProbe(now.UTC(), &due[i], line))
+			continue
+		}
 		if due[i].State == ordinaut.TaskPaused {
 			decisions = append(decisions, resume(now.UTC(), &due[i], line, due[i].CatchUp))
 			continue

@@ -56,6 +56,9 @@ func normalise(s ordinaut.Schedule, now time.Time) (ordinaut.Schedule, error) {
 		return s, err
 	}
 	s.StartsAt, s.EndsAt = micros(s.StartsAt), micros(s.EndsAt)
+	if err := normaliseCondition(&s, now); err != nil {
+		return s, err
+	}
 	switch s.Kind {
 	case ordinaut.ScheduleCron:
 		if len(s.Expr) <= maxCronLength {
@@ -135,6 +138,9 @@ func (p *Plan) checkFires(s ordinaut.Schedule, now time.Time) error {
 	first, ok := p.First(now)
 	if ok && first.Before(now.AddDate(horizonYears, 0, 0)) {
 		return nil
+	}
+	if w, isWatch := p.rule.(watch); isWatch && w.condition.Deadline != nil && p.ends.Equal(*w.condition.Deadline) {
+		return invalid("/schedule/condition/deadline", "", "the watch ends at %s, before its first probe; probe more often, or set a later deadline", p.ends.Format(time.RFC3339))
 	}
 	if _, later := p.rule.next(laterOf(now, p.starts)); later && !ok && !p.ends.IsZero() {
 		return invalid("/schedule/ends_at", "", "the schedule ends at %s, before it is due for the first time", p.ends.Format(time.RFC3339))

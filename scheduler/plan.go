@@ -67,9 +67,7 @@ func compile(s ordinaut.Schedule, known *zones) (*Plan, error) {
 	if s.StartsAt != nil {
 		p.starts = s.StartsAt.UTC()
 	}
-	if s.EndsAt != nil {
-		p.ends = s.EndsAt.UTC()
-	}
+	p.ends = watchEnd(s)
 	if p.rule, err = compileRule(s, zone, p.starts); err != nil {
 		return nil, err
 	}
@@ -88,6 +86,8 @@ func compileRule(s ordinaut.Schedule, zone *time.Location, starts time.Time) (ru
 		return compileOnce(s.Expr, zone)
 	case ordinaut.ScheduleEvent:
 		return compileEvent(s)
+	case ordinaut.ScheduleCondition:
+		return compileCondition(s, starts)
 	case ordinaut.ScheduleManual:
 		return compileManual(s.Expr)
 	default:

@@ -17,12 +17,22 @@ type planKey struct {
 	kind           ordinaut.ScheduleKind
 	expr, timezone string
 	starts, ends   int64 // Unix microseconds; 0: none
+	// every is a condition's; its plan tells when to probe, whatever the rest of the condition says.
+	every string
 }
 
 func newPlans(size int) *plans { return &plans{recent: newRecent[planKey, *Plan](size)} }
 
 func keyOf(s ordinaut.Schedule) planKey {
-	return planKey{kind: s.Kind, expr: s.Expr, timezone: s.Timezone, starts: unixMicro(s.StartsAt), ends: unixMicro(s.EndsAt)}
+	key := planKey{kind: s.Kind, expr: s.Expr, timezone: s.Timezone, starts: unixMicro(s.StartsAt), ends: unixMicro(s.EndsAt)}
+	if s.Rules != nil && s.Rules.Condition != nil {
+		end := watchEnd(s)
+		key.ends, key.every = end.UnixMicro(), s.Rules.Condition.Every
+		if end.IsZero() {
+			key.ends = 0
+		}
+	}
+	return key
 }
 
 func unixMicro(t *time.Time) int64 {

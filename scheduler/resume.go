@@ -25,6 +25,9 @@ func (d *Decider) Resume(now time.Time, task ordinaut.DueTask, catchUp ordinaut.
 	if catchUp == "" {
 		catchUp = task.CatchUp
 	}
+	if task.Kind == ordinaut.ScheduleCondition {
+		return resumeProbe(now.UTC(), &task, line, catchUp)
+	}
 	return resume(now.UTC(), &task, line, catchUp)
 }
 

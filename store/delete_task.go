@@ -42,6 +42,9 @@ WHERE namespace_id = $1 AND id = $2`
 		if _, err := tx.Exec(ctx, remove, [16]byte(ns), [16]byte(id)); err != nil {
 			return nil, err
 		}
+		if _, err := tx.Exec(ctx, `DELETE FROM condition WHERE namespace_id = $1 AND task_id = $2`, [16]byte(ns), [16]byte(id)); err != nil {
+			return nil, err
+		}
 		if over, err = endRunsOf(ctx, tx, ns, id); err != nil {
 			return nil, fmt.Errorf("end runs of %s: %w", id, err)
 		}

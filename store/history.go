@@ -59,3 +59,12 @@ FROM occurrence WHERE namespace_id = $1 AND task_id = $2
 ORDER BY nominal_at DESC, kind, event_id LIMIT $3`
 	return list[ordinaut.Occurrence](ctx, s, occurrences, [16]byte(ns), [16]byte(taskID), pageSize(limit))
 }
+
+// ListWatch is [Store.ListOccurrences] for a condition, without the probes that started: those are runs,
+// and would drown the rest. Served by occurrence_watch_idx.
+func (s *Store) ListWatch(ctx context.Context, ns ordinaut.NamespaceID, taskID ordinaut.TaskID, limit int) ([]ordinaut.Occurrence, error) {
+	const occurrences = `SELECT namespace_id, task_id, nominal_at, last_at, count, kind, fate, reason, run_id, event_id, decided_at
+FROM occurrence WHERE namespace_id = $1 AND task_id = $2 AND (kind = 'condition' OR kind = 'probe' AND fate <> 'started')
+ORDER BY nominal_at DESC LIMIT $3`
+	return list[ordinaut.Occurrence](ctx, s, occurrences, [16]byte(ns), [16]byte(taskID), pageSize(limit))
+}

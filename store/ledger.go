@@ -16,8 +16,8 @@ import (
 //	$1…$10 the rows: namespace, task, nominal_at, kind, last_at, count, fate, reason, run (NULL unless started), event
 //	$11, $12 of the runs: when each is due, whether it waits for the task's live run to end
 //
-// CASE makes of IN a look into a hash, where a join would be a loop in a loop. The tasks are held locked by
-// the caller. Served by occurrence_pkey and task_pkey.
+// CASE makes of IN a look into a hash, where a join would be a loop in a loop. A probe is no run of
+// the pipeline, so it is in no run's way. The tasks are held locked by the caller. Served by occurrence_pkey and task_pkey.
 const insertLedger = `WITH given AS MATERIALIZED (
     SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::text[], $5::timestamptz[], $6::int[], $7::text[],
         $8::text[], $9::uuid[], $10::uuid[], $11::timestamptz[], $12::boolean[])
@@ -28,7 +28,7 @@ const insertLedger = `WITH given AS MATERIALIZED (
     ON CONFLICT DO NOTHING
     RETURNING run_id
 ), started AS (
-    SELECT g.*, t.version, t.priority, t.overlap <> 'allow' AS exclusive, clock.at,
+    SELECT g.*, t.version, t.priority, t.overlap <> 'allow' AND g.kind <> 'probe' AS exclusive, clock.at,
         row_number() OVER (ORDER BY g.nominal_at, g.run_id) AS ord
     FROM given g
     CROSS JOIN LATERAL (SELECT version, priority, overlap FROM task WHERE namespace_id = g.namespace_id AND id = g.task_id OFFSET 0) AS t

@@ -38,6 +38,11 @@ func listRunsQuery(ns ordinaut.NamespaceID, f RunFilter) (string, pgx.StrictName
 	if !f.TaskID.IsZero() {
 		add("r.task_id = @task_id", "task_id", [16]byte(f.TaskID))
 	}
+	if len(f.Kinds) == 0 {
+		add("r.kind <> @probe", "probe", ordinaut.RunProbe)
+	} else {
+		add("r.kind = ANY (@kinds)", "kinds", f.Kinds)
+	}
 	from, order := "run r", "r.id"
 	switch {
 	case len(live) > 0 && len(ended) == 0:

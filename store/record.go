@@ -132,6 +132,7 @@ type recordBatch struct {
 	steps    stepColumns
 	progress progressColumns
 	events   eventColumns
+	verdicts verdictColumns
 	ends     endColumns
 	parks    parkColumns
 
@@ -164,6 +165,7 @@ func newRecordBatch(recs []ordinaut.Record) (*recordBatch, error) {
 		b.steps.add(r)
 		b.progress.add(r)
 		b.events.add(r)
+		b.verdicts.add(r)
 		switch o := r.Outcome; {
 		case o == nil:
 		case o.State.Terminal():
@@ -199,6 +201,9 @@ func (b *recordBatch) send(ctx context.Context, s *Store) error {
 	}
 	if c := &b.events; len(c.runs) > 0 {
 		batch.Queue(insertEvents, c.args()...).Query(b.readEvents)
+	}
+	if c := &b.verdicts; len(c.runs) > 0 {
+		batch.Queue(insertVerdicts, c.args()...)
 	}
 	if c := &b.ends; len(c.runs) > 0 {
 		batch.Queue(endRuns, c.args()...).Query(b.readEnds)

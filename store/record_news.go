@@ -56,6 +56,9 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 		s.releaseAfter(ctx, over.keys())
 	}
 	s.pauseFailing(ctx, failed)
+	if len(b.verdicts.runs) > 0 {
+		s.wake(WakeVerdict)
+	}
 }
 
 // recordNews returns the entries of a record's steps and reports, by seq. A waiting step has none.

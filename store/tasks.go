@@ -212,6 +212,9 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		if !due.keep && state != ordinaut.TaskPaused {
 			state = stateFor(spec.Schedule.Kind, nextAt)
 		}
+		if err := keepCondition(ctx, tx, task, spec); err != nil {
+			return nil, err
+		}
 		err = writeTask(ctx, tx, call, id, task.Version+1, state, spec, due)
 		return map[string]any{"version": task.Version + 1}, err
 	})

@@ -18,9 +18,8 @@ const maxNext = time.Hour
 // runs of each are live. When there are that many, a burst is being worked off: the $2 that became due last
 // are taken too, so that those which the burst does not concern keep their time.
 //
-// SKIP LOCKED lets schedulers work side by side. Served by task_due_idx, the three …_exclusive_idx and
-// wait_buffered_idx; a task that allows overlap is not looked for. LIMIT keeps the planner from reading
-// all of an index into a hash, as it may for EXISTS.
+// SKIP LOCKED lets schedulers work side by side. Served by task_due_idx, and by what [runLive], [probeLive]
+// and [buffered] need; of a condition it is the probe that may be live.
 const dueTasks = `WITH oldest AS MATERIALIZED (
     SELECT ` + tickColumns + `, owner_id FROM task
     WHERE due_at <= statement_timestamp()
@@ -39,14 +38,34 @@ const dueTasks = `WITH oldest AS MATERIALIZED (
 const viewDue = `
 SELECT ` + tickColumns + `,
     (SELECT quiet FROM agent a WHERE a.namespace_id = due.namespace_id AND a.id = due.owner_id) AS agent_quiet,
-    due.overlap <> 'allow' AND coalesce(
+    CASE WHEN due.schedule_kind = 'condition' THEN ` + probeLive + ` ELSE ` + runLive + ` END AS busy, ` + buffered + `
+FROM due`
+
+// runLive tells whether an exclusive run of the task due is live. Served by the three …_exclusive_idx; a
+// task that allows overlap is not looked for. LIMIT keeps the planner from reading all of an index into a
+// hash, as it may for EXISTS.
+const runLive = `(due.overlap <> 'allow' AND coalesce(
         (SELECT true FROM queue q WHERE q.task_id = due.id AND q.exclusive LIMIT 1),
         (SELECT true FROM lease l WHERE l.task_id = due.id AND l.exclusive LIMIT 1),
         (SELECT true FROM wait w WHERE w.task_id = due.id AND w.exclusive LIMIT 1),
-        false) AS busy,
-    CASE WHEN due.overlap IN ('skip', 'allow') THEN 0
-        ELSE (SELECT count(*) FROM wait w WHERE w.task_id = due.id AND w.buffered) END AS buffered
-FROM due`
+        false))`
+
+// probeLive tells whether the latest probe of the task due is live, or its verdict waits to be judged: the
+// next one needs its cursor. Served by occurrence_pkey and the primary keys of the others.
+const probeLive = `coalesce((
+        SELECT coalesce(
+            (SELECT true FROM queue WHERE namespace_id = due.namespace_id AND run_id = probe.run_id),
+            (SELECT true FROM lease WHERE namespace_id = due.namespace_id AND run_id = probe.run_id),
+            (SELECT true FROM wait WHERE namespace_id = due.namespace_id AND run_id = probe.run_id),
+            (SELECT true FROM verdict WHERE namespace_id = due.namespace_id AND run_id = probe.run_id))
+        FROM (SELECT run_id FROM occurrence o
+            WHERE o.namespace_id = due.namespace_id AND o.task_id = due.id AND o.kind = 'probe' AND o.fate = 'started'
+            ORDER BY o.nominal_at DESC LIMIT 1) AS probe
+    ), false)`
+
+// buffered counts the runs of the task due that wait for another to end. Served by wait_buffered_idx.
+const buffered = `CASE WHEN due.overlap IN ('skip', 'allow') THEN 0
+        ELSE (SELECT count(*) FROM wait w WHERE w.task_id = due.id AND w.buffered) END AS buffered`
 
 // tickColumns are the columns of an [ordinaut.DueTask] in table task.
 const tickColumns = `namespace_id, id, ` + scheduleColumns + `, state, paused_reason, next_at, due_at, snoozed_at,
@@ -61,17 +80,18 @@ const scheduleColumns = `schedule_kind, schedule_expr, timezone, starts_at, ends
 
 // moveTasks sets the next times of ticked tasks: $1 namespaces, $2 tasks, $3 next nominal times, $4 when to
 // look again, where NULL means that the schedule is exhausted, $5 runs that the tick started, $6 whether
-// the snoozed occurrence is over, $7 whether a pause is.
+// the snoozed occurrence is over, $7 whether a pause is,
+// $8 notes that say why it is exhausted, empty for none.
 const moveTasks = `UPDATE task
 SET next_at = d.next_at, due_at = d.due_at, runs_started = runs_started + d.started,
     state = CASE WHEN d.due_at IS NULL AND schedule_kind NOT IN ('manual', 'event') THEN 'finished' WHEN d.resumed THEN 'active' ELSE state END,
     failures_since = CASE WHEN d.resumed THEN clock_timestamp() ELSE failures_since END,
     paused_reason = CASE WHEN d.resumed THEN '' ELSE paused_reason END,
-    note = CASE WHEN d.resumed OR d.snooze_over THEN '' ELSE note END,
+    note = CASE WHEN d.note <> '' THEN d.note WHEN d.resumed OR d.snooze_over THEN '' ELSE task.note END,
     snoozed_at = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_at END,
     snoozed_until = CASE WHEN d.snooze_over THEN NULL ELSE snoozed_until END
-FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::boolean[], $7::boolean[])
-    AS d (namespace_id, id, next_at, due_at, started, snooze_over, resumed)
+FROM unnest($1::uuid[], $2::uuid[], $3::timestamptz[], $4::timestamptz[], $5::int[], $6::boolean[], $7::boolean[], $8::text[])
+    AS d (namespace_id, id, next_at, due_at, started, snooze_over, resumed, note)
 WHERE task.namespace_id = d.namespace_id AND task.id = d.id`
 
 // nextDue gives the seconds until the earliest due time that lies ahead. Those that are due already and
@@ -160,7 +180,7 @@ func tick(ctx context.Context, tx pgx.Tx, due []ordinaut.DueTask, decide func(no
 	if err != nil {
 		return did, err
 	}
-	return did, auditTick(ctx, tx, namespaceOf, decisions)
+	return did, auditDecisions(ctx, tx, "tick", namespaceOf, decisions)
 }
 
 // carryOut does what was decided on tasks that the transaction holds locked.
@@ -196,17 +216,17 @@ func carryOut(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]or
 func move(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]ordinaut.NamespaceID, decisions []ordinaut.Decision) error {
 	n := len(decisions)
 	namespaces, tasks, next, due := make([][16]byte, n), make([][16]byte, n), make([]*time.Time, n), make([]*time.Time, n)
-	started, snoozes, resumed := make([]int32, n), make([]bool, n), make([]bool, n)
+	started, snoozes, resumed, notes := make([]int32, n), make([]bool, n), make([]bool, n), make([]string, n)
 	for i, d := range decisions {
 		namespaces[i], tasks[i], next[i], due[i] = namespaceOf[d.TaskID], d.TaskID, d.NextAt, d.DueAt
-		snoozes[i], resumed[i] = d.SnoozeOver, d.Resumed
+		snoozes[i], resumed[i], notes[i] = d.SnoozeOver, d.Resumed, d.Note
 		for _, o := range d.Occurrences {
-			if o.Fate == ordinaut.FateStarted {
+			if o.Fate == ordinaut.FateStarted && o.Kind != ordinaut.RunProbe {
 				started[i]++
 			}
 		}
 	}
-	_, err := tx.Exec(ctx, moveTasks, namespaces, tasks, next, due, started, snoozes, resumed)
+	_, err := tx.Exec(ctx, moveTasks, namespaces, tasks, next, due, started, snoozes, resumed, notes)
 	return err
 }
 
@@ -239,7 +259,7 @@ func changing(due []ordinaut.DueTask, decisions []ordinaut.Decision) []ordinaut.
 	})
 }
 
-// tickDetail is the detail of a tick's audit row.
+// tickDetail is the detail of the audit row of a tick or a judging.
 type tickDetail struct {
 	Tasks       int          `json:"tasks"`
 	Occurrences []tickedTime `json:"occurrences"`
@@ -253,8 +273,8 @@ type tickedTime struct {
 	Fate      ordinaut.Fate   `json:"fate"`
 }
 
-// auditTick writes one row for each namespace.
-func auditTick(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]ordinaut.NamespaceID, decisions []ordinaut.Decision) error {
+// auditDecisions writes one row for each namespace.
+func auditDecisions(ctx context.Context, tx pgx.Tx, action string, namespaceOf map[ordinaut.TaskID]ordinaut.NamespaceID, decisions []ordinaut.Decision) error {
 	details := map[ordinaut.NamespaceID]*tickDetail{}
 	for _, d := range decisions {
 		ns := namespaceOf[d.TaskID]
@@ -270,7 +290,7 @@ func auditTick(ctx context.Context, tx pgx.Tx, namespaceOf map[ordinaut.TaskID]o
 		}
 	}
 	for ns, detail := range details {
-		row := auditRow{namespaceID: ns, actor: schedulerActor, action: "tick", source: "scheduler", detail: detail}
+		row := auditRow{namespaceID: ns, actor: schedulerActor, action: action, source: "scheduler", detail: detail}
 		if err := insertAudit(ctx, tx, row); err != nil {
 			return err
 		}

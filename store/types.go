@@ -17,10 +17,12 @@ type TaskFilter struct {
 	Limit int
 }
 
-// RunFilter selects runs for [Store.ListRuns]. Zero fields select all.
+// RunFilter selects runs for [Store.ListRuns]. Zero fields select all but probes.
 type RunFilter struct {
 	TaskID ordinaut.TaskID
 	States []ordinaut.RunState
+	// Kinds are those of the runs to return; none means all but probes, which would drown the others.
+	Kinds []ordinaut.RunKind
 	// Since and Until bound when the run was made: since ≤ made < until.
 	Since, Until time.Time
 	// After is the last id of the page before.

@@ -21,10 +21,11 @@ const (
 	WakeSchedule Wakeup = "ordinaut_schedule" // a task's due time changed
 	WakeCancel   Wakeup = "ordinaut_cancel"   // a held run was canceled
 	WakeEvent    Wakeup = "ordinaut_event"    // events were published
+	WakeVerdict  Wakeup = "ordinaut_verdict"  // a probe gave its verdict
 )
 
 // wakeups lists every [Wakeup].
-func wakeups() []Wakeup { return []Wakeup{WakeQueue, WakeSchedule, WakeCancel, WakeEvent} }
+func wakeups() []Wakeup { return []Wakeup{WakeQueue, WakeSchedule, WakeCancel, WakeEvent, WakeVerdict} }
 
 const (
 	// notifyEvery is the least time between two notifications to other processes. The first of a burst

@@ -148,7 +148,10 @@ func (n *node) addScheduler() error {
 		return err
 	}
 	n.work = append(n.work, part{"scheduler", s.Run})
-	return n.addDispatcher()
+	if err := n.addDispatcher(); err != nil {
+		return err
+	}
+	return n.addWatcher()
 }
 
 // addDispatcher adds what passes published events on to the tasks that they start.
@@ -172,6 +175,17 @@ func (n *node) addDispatcher() error {
 		return err
 	}
 	n.work = append(n.work, part{"dispatcher", d.Run})
+	return nil
+}
+
+// addWatcher adds what makes of the verdicts of probes what their conditions say.
+func (n *node) addWatcher() error {
+	wake, _ := n.store.Subscribe(store.WakeVerdict)
+	w, err := scheduler.NewWatcher(scheduler.WatcherConfig{Judge: n.store.JudgeVerdicts, Wake: wake, Log: n.log, Registerer: n.registry})
+	if err != nil {
+		return err
+	}
+	n.work = append(n.work, part{"watcher", w.Run})
 	return nil
 }
 
