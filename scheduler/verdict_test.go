@@ -195,3 +195,24 @@ func allowed(c ordinaut.Condition, verdicts string) []string {
 	}
 	return told
 }
+
+// Overlap decides on the starts of conditions as on any other.
+func TestConditionOverlap(t *testing.T) {
+	t.Parallel()
+	for overlap, want := range map[ordinaut.Overlap]string{
+		ordinaut.OverlapSkip: "skipped overlap", ordinaut.OverlapAllow: "started", ordinaut.OverlapBufferOne: "started buffered",
+		ordinaut.OverlapBufferAll: "started buffered", ordinaut.OverlapCancelRunning: "started buffered canceling",
+	} {
+		task := conditionAt(ordinaut.Condition{})
+		task.Overlap, task.Busy = overlap, true
+		met := true
+		j := DecideCondition(time.Now(), ordinaut.Finding{Task: task, Verdict: ordinaut.Verdict{Met: &met}})
+		got := strings.TrimSpace(string(j.Occurrence.Fate) + " " + string(j.Occurrence.Reason))
+		if j.CancelRunning {
+			got += " canceling"
+		}
+		if got != want || j.Occurrence.Buffered != strings.Contains(want, "buffered") || (j.Event != nil) != strings.HasPrefix(want, "started") {
+			t.Errorf("%s: %s, buffered %v, event %v, want %s", overlap, got, j.Occurrence.Buffered, j.Event, want)
+		}
+	}
+}
