@@ -21,6 +21,7 @@ type (
 	runKind       struct{}
 	eventKind     struct{}
 	serverKind    struct{}
+	previewKind   struct{}
 )
 
 func (namespaceKind) prefix() string { return "ns" }
@@ -29,6 +30,7 @@ func (taskKind) prefix() string      { return "task" }
 func (runKind) prefix() string       { return "run" }
 func (eventKind) prefix() string     { return "event" }
 func (serverKind) prefix() string    { return "server" }
+func (previewKind) prefix() string   { return "preview" }
 
 // ID is a UUIDv7 (RFC 9562) of one kind of object. It is shown as the kind's prefix, an underscore
 // and 32 lower-case hex digits, for example task_0199e0c2b6d27cc19a5f0b7c5b1f3a52, and stored as uuid.
@@ -42,6 +44,7 @@ type (
 	RunID       = ID[runKind]
 	EventID     = ID[eventKind]
 	ServerID    = ID[serverKind]
+	PreviewID   = ID[previewKind]
 )
 
 // NewID returns a fresh id of kind K. An id sorts after all that this process made before, and after
@@ -99,6 +102,9 @@ func NewNamespaceID() NamespaceID { return NewID[namespaceKind]() }
 
 // NewServerID returns a fresh server id.
 func NewServerID() ServerID { return NewID[serverKind]() }
+
+// NewPreviewID returns a fresh preview id.
+func NewPreviewID() PreviewID { return NewID[previewKind]() }
 
 // String returns the prefixed form.
 func (id ID[K]) String() string {
@@ -158,6 +164,9 @@ func ParseTaskID(s string) (TaskID, error) { return ParseID[taskKind](s) }
 
 // ParseRunID parses a run id.
 func ParseRunID(s string) (RunID, error) { return ParseID[runKind](s) }
+
+// ParsePreviewID parses a preview id.
+func ParsePreviewID(s string) (PreviewID, error) { return ParseID[previewKind](s) }
 
 // Value implements [driver.Valuer]: the uuid's text, or NULL for the unset id.
 func (id ID[K]) Value() (driver.Value, error) {

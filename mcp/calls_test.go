@@ -122,11 +122,11 @@ func TestCallsAreCountedAndLogged(t *testing.T) {
 	t.Parallel()
 	registry := prometheus.NewRegistry()
 	var log bytes.Buffer
-	s, err := New(Config{Store: &store.Store{}, Registerer: registry, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	s := newHouse(t, func(c *Config) { c.Registerer, c.Log = registry, slog.New(slog.NewTextHandler(&log, nil)) })
+	agent, err := s.store.LocalAgent(t.Context(), "tester")
 	if err != nil {
 		t.Fatal(err)
 	}
-	agent := &ordinaut.Agent{ID: ordinaut.NewAgentID(), Name: "tester", Scopes: ordinaut.Scopes()}
 	handler := s.MCP().GetTool("preview_schedule").Handler
 	for _, kind := range []string{"manual", "manual", "confidential"} {
 		req := mcp.CallToolRequest{}

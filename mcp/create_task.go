@@ -8,9 +8,9 @@ import (
 
 // createTaskArgs is the input of create_task.
 type createTaskArgs struct {
-	Title          string          `json:"title"`
-	Description    string          `json:"description,omitempty"`
-	Schedule       scheduleArgs    `json:"schedule"`
+	Title       string `json:"title"`
+	Description string `json:"description,omitempty"`
+	chosenSchedule
 	Pipeline       []ordinaut.Step `json:"pipeline"`
 	Params         map[string]any  `json:"params,omitempty"`
 	Priority       int             `json:"priority,omitempty"`
@@ -35,17 +35,13 @@ func (a taskAnswer) text() string {
 }
 
 func (s *Server) createTask(ctx context.Context, c *call, in createTaskArgs) (taskAnswer, error) {
-	schedule, err := in.Schedule.schedule()
-	if err != nil {
-		return taskAnswer{}, err
-	}
 	d := draft{now: s.now(), spec: ordinaut.TaskSpec{
 		Title: in.Title, Description: in.Description, Pipeline: in.Pipeline, Params: in.Params,
 		Priority: in.Priority, TimeoutSeconds: in.TimeoutSeconds, Retry: in.Retry,
 		PauseAfterFailures: defaultFailures,
 	}}
 	put(&d.spec.PauseAfterFailures, in.PauseAfterFailures)
-	if err := d.setSchedule(schedule, in.Schedule.Timezone == ""); err != nil {
+	if err := s.setChosen(ctx, c, &d, in.chosenSchedule); err != nil {
 		return taskAnswer{}, err
 	}
 	if err := s.checkPipeline(ctx, c, &d); err != nil {

@@ -30,17 +30,28 @@ type draft struct {
 	warnings []string
 }
 
-// setSchedule checks and normalises a schedule that is new to the task.
+// setSchedule checks and normalises a schedule that is new to the task, and warns of its times.
 func (d *draft) setSchedule(schedule ordinaut.Schedule, zoneLeftOut bool) error {
+	if err := d.readSchedule(schedule, zoneLeftOut); err != nil {
+		return err
+	}
+	d.warnAboutTimes(d.plan.Preview(d.now, previewTimes))
+	return nil
+}
+
+// readSchedule checks and normalises a schedule, and warns of what is odd about it whatever its times.
+func (d *draft) readSchedule(schedule ordinaut.Schedule, zoneLeftOut bool) error {
 	plan, normalised, err := scheduler.Parse(schedule, d.now)
 	if err != nil {
 		return err
 	}
 	d.plan, d.spec.Schedule = plan, normalised
-	if zoneLeftOut && normalised.Kind == ordinaut.ScheduleCron {
+	if zoneLeftOut && (normalised.Kind == ordinaut.ScheduleCron || normalised.Kind == ordinaut.ScheduleRRule) {
 		d.warn("timezone was left out, so the schedule is read in UTC; set timezone if the person lives elsewhere")
 	}
-	d.warnAboutTimes(plan.Preview(d.now, previewTimes))
+	for _, finding := range plan.Findings(normalised) {
+		d.warn("%s", finding)
+	}
 	return nil
 }
 

@@ -4,63 +4,208 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
 )
 
 const defaultPreview = 5
 
 // previewScheduleArgs is the input of preview_schedule.
 type previewScheduleArgs struct {
-	Schedule scheduleArgs `json:"schedule"`
-	Count    int          `json:"count,omitempty"`
-	After    string       `json:"after,omitempty"`
+	Schedule *scheduleArgs `json:"schedule,omitempty"`
+	Phrase   string        `json:"phrase,omitempty"`
+	Timezone string        `json:"timezone,omitempty"`
+	Count    int           `json:"count,omitempty"`
+	After    string        `json:"after,omitempty"`
 }
 
-// previewScheduleAnswer is the output of preview_schedule.
+// previewScheduleAnswer is the output of preview_schedule: what a schedule means, or a question.
 type previewScheduleAnswer struct {
-	Schedule scheduleView `json:"schedule"`
-	Words    string       `json:"words"`
-	Times    []timeView   `json:"times"`
-	Warnings []string     `json:"warnings,omitempty"`
+	PreviewID  string          `json:"preview_id,omitempty"`
+	Schedule   *scheduleView   `json:"schedule,omitempty"`
+	Words      string          `json:"words,omitempty"`
+	Understood *understoodView `json:"understood,omitempty"`
+	Question   string          `json:"question,omitempty"`
+	Options    []optionView    `json:"options,omitempty"`
+	Times      []plannedTime   `json:"times,omitempty"`
+	Excluded   []excludedTimes `json:"excluded,omitempty"`
+	Collisions []collisionView `json:"collisions,omitempty"`
+	Warnings   []string        `json:"warnings,omitempty"`
+	Next       string          `json:"next"`
+}
+
+// understoodView is what a phrase was taken to say.
+type understoodView struct {
+	Words       string   `json:"words"`
+	Assumptions []string `json:"assumptions,omitempty"`
+}
+
+// optionView is one of the things that an unclear phrase may mean.
+type optionView struct {
+	Words       string       `json:"words"`
+	Schedule    scheduleView `json:"schedule"`
+	Assumptions []string     `json:"assumptions,omitempty"`
 }
 
 func (a previewScheduleAnswer) text() string {
 	var b strings.Builder
-	b.WriteString(a.Words + ".")
-	for _, t := range a.Times {
-		b.WriteString("\n" + t.Local)
-		if t.DST != "" {
-			b.WriteString(" (" + t.DST + ")")
+	if a.Question != "" {
+		b.WriteString(a.Question)
+		for _, o := range a.Options {
+			b.WriteString("\n- " + o.Words + ": " + compact(o.Schedule))
+			writeAssumptions(&b, o.Assumptions)
 		}
+		return b.String() + "\n" + a.Next
+	}
+	b.WriteString(a.Words + ".")
+	if a.Understood != nil {
+		writeAssumptions(&b, a.Understood.Assumptions)
+	}
+	for _, t := range a.Times {
+		b.WriteString("\n" + t.line())
 	}
 	if len(a.Times) == 0 {
 		b.WriteString("\nNo time.")
 	}
+	for _, x := range a.Excluded {
+		b.WriteString("\nLeft out: " + x.line())
+	}
+	for _, c := range a.Collisions {
+		b.WriteString("\nAt the same time: " + c.Title + " (" + c.TaskID + ") at " + c.At)
+	}
 	for _, w := range a.Warnings {
 		b.WriteString("\nWarning: " + w)
 	}
-	return b.String()
+	return b.String() + "\n" + a.PreviewID + ": " + a.Next
 }
 
-func (s *Server) previewSchedule(_ context.Context, _ *call, in previewScheduleArgs) (previewScheduleAnswer, error) {
-	schedule, err := in.Schedule.schedule()
-	if err != nil {
-		return previewScheduleAnswer{}, err
+func writeAssumptions(b *strings.Builder, assumptions []string) {
+	for _, assumption := range assumptions {
+		b.WriteString("\n  assuming: " + assumption)
 	}
+}
+
+func (s *Server) previewSchedule(ctx context.Context, c *call, in previewScheduleArgs) (previewScheduleAnswer, error) {
 	after, err := parseInstant("/after", in.After)
 	if err != nil {
 		return previewScheduleAnswer{}, err
 	}
 	d := draft{now: s.now()}
-	if err := d.setSchedule(schedule, in.Schedule.Timezone == ""); err != nil {
-		return previewScheduleAnswer{}, err
-	}
-	if err := s.language.CheckTrigger(d.spec.Schedule); err != nil {
-		return previewScheduleAnswer{}, err
-	}
 	from := d.now
 	put(&from, after)
-	return previewScheduleAnswer{
-		Schedule: viewSchedule(d.spec.Schedule), Words: d.plan.Words(),
-		Times: viewTimes(d.plan.Preview(from, cmp.Or(in.Count, defaultPreview))), Warnings: d.warnings,
-	}, nil
+	answer := previewScheduleAnswer{}
+	if in.Phrase == "" {
+		err = d.readGiven(in)
+	} else {
+		err = s.readPhrase(ctx, c, &d, in, &answer)
+	}
+	if err != nil || answer.Question != "" {
+		return answer, err
+	}
+	if err := s.language.CheckTrigger(d.spec.Schedule); err != nil {
+		return answer, err
+	}
+	if err := s.forecast(ctx, c, &d, &answer, from, cmp.Or(in.Count, defaultPreview)); err != nil {
+		return answer, err
+	}
+	id, err := s.cfg.Store.InsertPreview(ctx, c.agent, d.spec.Schedule)
+	if err != nil {
+		return answer, err
+	}
+	view := viewSchedule(d.spec.Schedule)
+	answer.PreviewID, answer.Schedule, answer.Words = id.String(), &view, d.plan.Words()
+	answer.Warnings = d.warnings
+	answer.Next = "create_task or update_task with this preview_id in place of schedule makes exactly this, within a day."
+	return answer, nil
+}
+
+// readGiven reads the schedule of a call without a phrase.
+func (d *draft) readGiven(in previewScheduleArgs) error {
+	if in.Schedule == nil {
+		return ordinaut.Invalid("/schedule", "is missing: give schedule, or phrase")
+	}
+	if in.Timezone != "" {
+		return ordinaut.Invalid("/timezone", "belongs to phrase; a schedule has a timezone of its own")
+	}
+	schedule, err := in.Schedule.schedule()
+	if err != nil {
+		return err
+	}
+	return d.readSchedule(schedule, in.Schedule.Timezone == "")
+}
+
+// readPhrase reads a phrase, into the draft if it is clear and else into a question.
+func (s *Server) readPhrase(ctx context.Context, c *call, d *draft, in previewScheduleArgs, answer *previewScheduleAnswer) error {
+	if in.Schedule != nil {
+		return ordinaut.Invalid("/phrase", "schedule and phrase both say when: give one of them")
+	}
+	names, err := s.cfg.Store.CalendarNames(ctx, c.agent.NamespaceID)
+	if err != nil {
+		return err
+	}
+	phrase, err := scheduler.ReadPhrase(in.Phrase, scheduler.PhraseSetting{Now: d.now, Timezone: in.Timezone, Calendars: names})
+	if err != nil {
+		return err
+	}
+	if phrase.Question != "" {
+		*answer = askAbout(phrase)
+		return nil
+	}
+	meaning := phrase.Meanings[0]
+	answer.Understood = &understoodView{Words: meaning.Words, Assumptions: meaning.Assumptions}
+	return d.readSchedule(meaning.Schedule, meaning.ZoneLeftOut)
+}
+
+// askAbout answers a phrase that may mean several things.
+func askAbout(phrase scheduler.Phrase) previewScheduleAnswer {
+	answer := previewScheduleAnswer{
+		Question: phrase.Question,
+		Next:     "Ask the person, then call preview_schedule with the schedule of the option that they choose, or with a clearer phrase.",
+	}
+	for _, m := range phrase.Meanings {
+		answer.Options = append(answer.Options, optionView{Words: m.Words, Schedule: viewSchedule(m.Schedule), Assumptions: m.Assumptions})
+	}
+	return answer
+}
+
+// forecast fills in the next count times after from, and what is odd about them.
+func (s *Server) forecast(ctx context.Context, c *call, d *draft, answer *previewScheduleAnswer, from time.Time, count int) error {
+	schedule := d.spec.Schedule
+	if !hasTimes(schedule.Kind) {
+		return nil
+	}
+	calendars, err := s.cfg.Store.CalendarsOf(ctx, c.agent.NamespaceID, schedule)
+	if err != nil {
+		return err
+	}
+	quiet, err := s.cfg.Store.AgentQuiet(ctx, c.agent.NamespaceID, c.agent.ID)
+	if err != nil {
+		return err
+	}
+	undelayed := schedule
+	undelayed.JitterSeconds = 0 // it goes by the id of a task that does not exist yet
+	timeline, err := scheduler.NewTimeline(undelayed, ordinaut.TaskID{}, calendars, quiet)
+	if err != nil {
+		return err
+	}
+	if schedule.MaxRuns > 0 {
+		count = min(count, schedule.MaxRuns)
+	}
+	started, skipped := partFates(timeline.Preview(from, count))
+	answer.Times, answer.Excluded = plannedTimes(started), excludedTimesOf(skipped)
+	d.warnAboutPlan(from, started, skipped, count)
+	answer.Collisions, err = s.collisions(ctx, c, started)
+	return err
+}
+
+// hasTimes reports whether a kind is due by time alone.
+func hasTimes(kind ordinaut.ScheduleKind) bool {
+	switch kind {
+	case ordinaut.ScheduleEvent, ordinaut.ScheduleCondition, ordinaut.ScheduleManual:
+		return false
+	default:
+		return true
+	}
 }

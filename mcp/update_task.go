@@ -13,11 +13,11 @@ const updateTries = 20
 
 // updateTaskArgs is the input of update_task. What is nil stays as it is.
 type updateTaskArgs struct {
-	TaskID             string          `json:"task_id"`
-	IfVersion          int             `json:"if_version,omitempty"`
-	Title              *string         `json:"title,omitempty"`
-	Description        *string         `json:"description,omitempty"`
-	Schedule           *scheduleArgs   `json:"schedule,omitempty"`
+	TaskID      string  `json:"task_id"`
+	IfVersion   int     `json:"if_version,omitempty"`
+	Title       *string `json:"title,omitempty"`
+	Description *string `json:"description,omitempty"`
+	chosenSchedule
 	Pipeline           []ordinaut.Step `json:"pipeline,omitempty"`
 	Params             map[string]any  `json:"params,omitempty"`
 	Priority           *int            `json:"priority,omitempty"`
@@ -33,7 +33,7 @@ func (s *Server) updateTask(ctx context.Context, c *call, in updateTaskArgs) (ta
 		return taskAnswer{}, err
 	}
 	if !in.changes() {
-		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, pipeline, params, priority, timeout_seconds, pause_after_failures, retry")
+		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, preview_id, pipeline, params, priority, timeout_seconds, pause_after_failures, retry")
 	}
 	for try := 1; ; try++ {
 		answer, err := s.tryUpdate(ctx, c, id, in)
@@ -58,18 +58,14 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 	}
 	d := draft{now: s.now(), spec: task.Spec}
 	var next *time.Time // as it is, unless the schedule changes
-	if in.Schedule != nil {
-		schedule, err := in.Schedule.schedule()
-		if err != nil {
-			return taskAnswer{}, err
-		}
-		if err := d.setSchedule(schedule, in.Schedule.Timezone == ""); err != nil {
+	if in.given() {
+		if err := s.setChosen(ctx, c, &d, in.chosenSchedule); err != nil {
 			return taskAnswer{}, err
 		}
 		next = d.first()
 	}
 	in.apply(&d.spec)
-	if in.Pipeline != nil || in.Params != nil || in.Schedule != nil {
+	if in.Pipeline != nil || in.Params != nil || in.given() {
 		if err := s.checkPipeline(ctx, c, &d); err != nil {
 			return taskAnswer{}, err
 		}
@@ -87,7 +83,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 
 // changes reports whether the call changes anything.
 func (in updateTaskArgs) changes() bool {
-	return in.Title != nil || in.Description != nil || in.Schedule != nil || in.Pipeline != nil ||
+	return in.Title != nil || in.Description != nil || in.given() || in.Pipeline != nil ||
 		in.Params != nil || in.Priority != nil || in.TimeoutSeconds != nil || in.Retry != nil || in.PauseAfterFailures != nil
 }
 

@@ -143,8 +143,8 @@ func useUTC(c *pgx.Conn) {
 }
 
 // Run listens for wake-ups of other processes, sends ours to them, and once an hour opens the coming
-// weeks of history and forgets idempotency keys older than a day. It blocks until ctx ends and then
-// returns nil. A database that goes away is waited for.
+// weeks of history and forgets idempotency keys and previews older than a day. It blocks until ctx
+// ends and then returns nil. A database that goes away is waited for.
 func (s *Store) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.listen(ctx) })
@@ -171,6 +171,9 @@ func (s *Store) tidy(ctx context.Context) error {
 		}
 		if err := s.forgetEvents(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "marks of repeated events not forgotten, will be retried", "err", err)
+		}
+		if err := s.forgetPreviews(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "previews not forgotten, will be retried", "err", err)
 		}
 	}
 }

@@ -1,0 +1,102 @@
+package mcp
+
+import (
+	"fmt"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
+)
+
+// maxExcluded is how many stretches of times left out are listed; the others are counted.
+const maxExcluded = 20
+
+// plannedTime is one time at which a run is to start, after all policies.
+type plannedTime struct {
+	timeView
+	// NominalAt is the schedule's own time, where policy moves it; Reason says why.
+	NominalAt string `json:"nominal_at,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Calendar  string `json:"calendar,omitempty"`
+	// Count is how many nominal times it stands for, when it is more than one.
+	Count int `json:"count,omitempty"`
+}
+
+func (t plannedTime) line() string {
+	line := t.Local
+	if t.DST != "" {
+		line += " (" + t.DST + ")"
+	}
+	if t.NominalAt != "" {
+		line += fmt.Sprintf(", moved from %s: %s", t.NominalAt, t.Reason)
+	}
+	if t.Count > 1 {
+		line += fmt.Sprintf(", one run for %d times", t.Count)
+	}
+	return line
+}
+
+// excludedTimes is a stretch of nominal times that policy leaves out, from At to LastAt.
+type excludedTimes struct {
+	At       string `json:"at"`
+	Local    string `json:"local"`
+	LastAt   string `json:"last_at,omitempty"`
+	Count    int    `json:"count"`
+	Reason   string `json:"reason"`
+	Calendar string `json:"calendar,omitempty"`
+}
+
+func (x excludedTimes) line() string {
+	line := x.Local
+	if x.Count > 1 {
+		line = fmt.Sprintf("%d times from %s to %s", x.Count, x.At, x.LastAt)
+	}
+	line += ", " + x.Reason
+	if x.Calendar != "" {
+		line += " " + x.Calendar
+	}
+	return line
+}
+
+// partFates parts the times that start from those that are left out.
+func partFates(fires []scheduler.Fire) (started, skipped []scheduler.Fire) {
+	for _, f := range fires {
+		switch f.Fate {
+		case ordinaut.FateStarted:
+			started = append(started, f)
+		case ordinaut.FateSkipped:
+			skipped = append(skipped, f)
+		}
+	}
+	return started, skipped
+}
+
+func plannedTimes(fires []scheduler.Fire) []plannedTime {
+	views := make([]plannedTime, len(fires))
+	for i, f := range fires {
+		zone := f.Local.Location()
+		t := plannedTime{timeView: timeView{UTC: stamp(f.Due), Local: f.Due.In(zone).Format(stampLayout), DST: string(f.DST)}, Calendar: f.Calendar}
+		if !f.Due.Equal(f.UTC) {
+			t.NominalAt, t.Reason = stamp(f.UTC), string(f.Reason)
+		}
+		if f.Count > 1 {
+			t.Count = f.Count
+		}
+		views[i] = t
+	}
+	return views
+}
+
+func excludedTimesOf(fires []scheduler.Fire) []excludedTimes {
+	var views []excludedTimes
+	for _, f := range fires[:min(len(fires), maxExcluded)] {
+		x := excludedTimes{
+			At: stamp(f.First), Local: f.First.In(f.Local.Location()).Format(stampLayout), Count: f.Count,
+			Reason: string(f.Reason), Calendar: f.Calendar,
+		}
+		if f.Count > 1 {
+			x.LastAt = stamp(f.UTC)
+		}
+		views = append(views, x)
+	}
+	return views
+}
