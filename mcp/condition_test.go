@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -61,9 +62,9 @@ func newWatchtower(t *testing.T) *watchtower {
 // work runs a worker until the function that it returns is called.
 func (w *watchtower) work(t *testing.T) (stop func()) {
 	t.Helper()
-	wake, off := w.house.store.Subscribe(store.WakeQueue)
+	wake, off := w.store.Subscribe(store.WakeQueue)
 	e, err := executor.New(executor.Config{
-		Store: w.house.store, Worker: "watcher", Slots: 4, WakeQueue: wake, Grace: time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		Store: w.store, Worker: "watcher", Slots: 4, WakeQueue: wake, Grace: time.Millisecond, Log: slog.New(slog.DiscardHandler),
 		HTTP: outbound.New(outbound.Config{Policy: outbound.Policy{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}}}),
 	})
 	if err != nil {
@@ -95,9 +96,7 @@ func (w *watchtower) watching(condition object) object {
 		"every": "10s", "when": "body.level > 5",
 		"probe": object{"uses": "http.request", "with": object{"url": w.web.URL + "/level"}},
 	}
-	for key, value := range condition {
-		c[key] = value
-	}
+	maps.Copy(c, condition)
 	return object{
 		"title": "watch", "schedule": object{"kind": "condition", "condition": c},
 		"pipeline": []object{{"id": "tell", "uses": "data.transform", "with": object{"expression": "@", "input": "${event.payload}"}}},
@@ -122,7 +121,7 @@ func (w *watchtower) tick(t *testing.T) {
 func (w *watchtower) tickAsIs(t *testing.T) {
 	t.Helper()
 	d := scheduler.NewDecider(8)
-	if _, err := w.house.store.Tick(t.Context(), 100, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
+	if _, err := w.store.Tick(t.Context(), 100, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
 		decisions, undecided := d.Decide(now, due)
 		if len(undecided) > 0 {
 			t.Errorf("undecided: %v", undecided)
@@ -136,7 +135,7 @@ func (w *watchtower) tickAsIs(t *testing.T) {
 // probe lets one probe happen, and judges it.
 func (w *watchtower) probe(t *testing.T) {
 	t.Helper()
-	wake, off := w.house.store.Subscribe(store.WakeVerdict)
+	wake, off := w.store.Subscribe(store.WakeVerdict)
 	defer off()
 	w.tick(t)
 	w.judge(t, wake)
@@ -145,7 +144,7 @@ func (w *watchtower) probe(t *testing.T) {
 func (w *watchtower) judge(t *testing.T, wake <-chan struct{}) {
 	t.Helper()
 	for {
-		taken, _, err := w.house.store.JudgeVerdicts(t.Context(), 100, scheduler.DecideConditions)
+		taken, _, err := w.store.JudgeVerdicts(t.Context(), 100, scheduler.DecideConditions)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -167,7 +166,7 @@ func (w *watchtower) starts(t *testing.T, task string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rows, err := w.house.store.ListWatch(t.Context(), w.local.NamespaceID, id, 100)
+	rows, err := w.store.ListWatch(t.Context(), w.local.NamespaceID, id, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,12 +189,16 @@ func (w *watchtower) startsAre(t *testing.T, task string, want ...string) {
 // ended waits until no run is live.
 func (w *watchtower) ended(t *testing.T) {
 	t.Helper()
-	for began := time.Now(); ; time.Sleep(5 * time.Millisecond) {
+	limit, poll := time.After(testLimit), time.NewTicker(5*time.Millisecond)
+	defer poll.Stop()
+	for {
 		live := w.must(t, "list_runs", object{"states": []string{"queued", "running", "waiting"}})
 		if len(live.at(t, "runs").([]any)) == 0 {
 			return
 		}
-		if time.Since(began) > testLimit {
+		select {
+		case <-poll.C:
+		case <-limit:
 			t.Fatalf("still live: %s", live.text)
 		}
 	}
