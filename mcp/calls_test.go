@@ -71,6 +71,7 @@ func TestRepeatedCallsAreDoneOnce(t *testing.T) {
 		{"pause_task", object{"task_id": task, "note": "a"}, []any{"task", "state"}},
 		{"resume_task", object{"task_id": task}, []any{"task", "state"}},
 		{"snooze_task", object{"task_id": task, "until": "in 3h"}, []any{"task", "snoozed_until"}},
+		{"backfill_task", object{"task_id": task, "from": "2020-01-01T00:00:00Z", "until": "2020-01-02T00:00:00Z"}, []any{"runs"}},
 		{"run_now", object{"task_id": task}, []any{"run", "id"}},
 		{"cancel_run", nil, []any{"run", "state"}},
 		{"delete_task", object{"task_id": task}, []any{"task", "state"}},

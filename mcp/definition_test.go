@@ -175,6 +175,7 @@ func TestStructsFollowSchemas(t *testing.T) {
 		"resume_task":      {resumeTaskArgs{}, taskChange{}},
 		"snooze_task":      {snoozeTaskArgs{}, taskChange{}},
 		"run_now":          {runNowArgs{}, runNowAnswer{}},
+		"backfill_task":    {backfillTaskArgs{}, backfillTaskAnswer{}},
 		"list_runs":        {listRunsArgs{}, listRunsAnswer{}},
 		"get_run":          {getRunArgs{}, getRunAnswer{}},
 		"cancel_run":       {cancelRunArgs{}, cancelRunAnswer{}},
