@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -180,9 +181,7 @@ func TestBackfillTask(t *testing.T) {
 		"no time":   {object{"from": "yesterday"}, "/from", ""},
 	} {
 		bad := object{"task_id": id, "from": "2026-02-01T00:30:00Z", "until": "2026-02-01T05:30:00Z"}
-		for key, value := range c.change {
-			bad[key] = value
-		}
+		maps.Copy(bad, c.change)
 		r := v.call(t, "backfill_task", bad)
 		if r.content["pointer"] != c.pointer || c.example != "" && r.content["example"] != c.example {
 			t.Errorf("%s: %s", name, r.raw)

@@ -72,8 +72,8 @@ func viewTaskTimes(t ordinaut.Task) taskTimes {
 	return v
 }
 
-// text returns what is to be said of t, each with a comma before it.
-func (v taskTimes) text() string {
+// times returns what is to be said of v, each with a comma before it.
+func (v taskTimes) times() string {
 	var b strings.Builder
 	for _, part := range []struct{ word, at string }{
 		{"next", v.NextAt}, {"due", v.DueAt}, {"one snoozed until", v.SnoozedUntil}, {"resumes", v.ResumesAt}, {"because", v.PausedReason},
@@ -113,7 +113,7 @@ func (r taskRow) line() string {
 	if r.Expr != "" {
 		fmt.Fprintf(&b, " %s (%s)", r.Expr, r.Timezone)
 	}
-	b.WriteString(r.taskTimes.text())
+	b.WriteString(r.times())
 	if r.Note != "" {
 		fmt.Fprintf(&b, ", note %q", r.Note)
 	}
