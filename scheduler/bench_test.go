@@ -63,3 +63,24 @@ func BenchmarkDecideAfterOutage(b *testing.B) {
 		d.Decide(at("2026-11-22T10:10:00.5Z"), due)
 	}
 }
+
+// BenchmarkDecideWithPolicies is a batch of on-time tasks, each with jitter, a calendar of a hundred days and
+// quiet hours of its own and of its agent.
+func BenchmarkDecideWithPolicies(b *testing.B) {
+	now := at("2026-11-22T10:00:00Z")
+	calendar := ordinaut.Calendar{Name: "holidays", Version: 1}
+	for i := range 100 {
+		calendar.Entries = append(calendar.Entries, ordinaut.CalendarEntry{From: now.AddDate(0, 0, 3*i+1).Format(time.DateOnly)})
+	}
+	quiet := &ordinaut.Quiet{Hours: []ordinaut.QuietHours{{From: "22:00", To: "07:00"}}}
+	due := make([]ordinaut.DueTask, 1000)
+	for i := range due {
+		due[i] = dueTask("cron", "*/5 * * * *", now)
+		due[i].JitterSeconds, due[i].AgentQuiet = 60, quiet
+		due[i].Calendars, due[i].Rules = []ordinaut.Calendar{calendar}, &ordinaut.Rules{Calendars: []string{"holidays"}, Quiet: quiet}
+	}
+	d := NewDecider(4096)
+	for b.Loop() {
+		d.Decide(now.Add(time.Minute), due)
+	}
+}

@@ -24,23 +24,26 @@ func (s start) refused() bool { return s.outcome.fate == ordinaut.FateSkipped }
 // selection is what catch_up makes of what is due.
 type selection struct {
 	starts []start // in order: the latest of all that may start
-	// rest is what becomes of a time that does not start, by when it is due.
-	rest func(due time.Time) outcome
-	// joined says that rest also goes for times that are due together with a start.
+	// tooLate is what becomes of a time that does not start and is due before limit, rest of one that is
+	// due later.
+	tooLate, rest outcome
+	limit         time.Time
+	// joined says that these also go for times that are due together with a start.
 	joined bool
-	// limit is the due time from which on rest no longer says too late.
-	limit time.Time
 }
 
-// fixed is a rest that is the same for all.
-func fixed(fate ordinaut.Fate, reason ordinaut.Reason) func(time.Time) outcome {
-	return func(time.Time) outcome { return outcome{fate: fate, reason: reason} }
+// without returns what becomes of a time that is due at due and does not start.
+func (c *selection) without(due time.Time) outcome {
+	if due.Before(c.limit) {
+		return c.tooLate
+	}
+	return c.rest
 }
 
 // choose applies catch_up to the phases that are due.
 func (s *settling) choose(phases []phase, catchUp ordinaut.CatchUp) selection {
 	missed := s.missed(catchUp)
-	c := selection{rest: fixed(missed.fate, missed.reason), joined: s.paused}
+	c := selection{tooLate: missed, rest: missed, joined: s.paused}
 	i := len(phases) - 1
 	for i >= 0 && phases[i].skipped {
 		i--
@@ -48,28 +51,22 @@ func (s *settling) choose(phases []phase, catchUp ordinaut.CatchUp) selection {
 	if i < 0 || s.paused && catchUp == ordinaut.CatchUpNone {
 		return c
 	}
-	latest := phases[i]
-	c.limit = s.now.Add(-maxLateness(s.task.Schedule, catchUp, latest))
+	latest := &phases[i]
+	c.limit = s.now.Add(-maxLateness(&s.task.Schedule, catchUp, latest))
 	if latest.due.Before(c.limit) {
 		return c
 	}
+	coalesced := outcome{fate: ordinaut.FateCoalesced, reason: ordinaut.ReasonCaughtUp}
 	// To cancel what has only just begun would be for nothing: the latest stands in for all.
 	if catchUp == ordinaut.CatchUpAll && s.live.overlap != ordinaut.OverlapCancelRunning {
 		c.starts = s.line.latestStarts(phases[:i+1], c.limit, cmp.Or(s.task.MaxCatchUp, defaultCatchUp))
+		coalesced.reason = ordinaut.ReasonCatchUpLimit
 	} else {
-		c.starts = []start{{at: latest.last, due: latest.due, reason: latest.reason}}
+		c.starts = append(s.one[:0], start{at: latest.last, due: latest.due, reason: latest.reason})
+		missed = coalesced
 	}
-	switch {
-	case s.paused || catchUp == ordinaut.CatchUpNone:
-	case catchUp == ordinaut.CatchUpAll && s.live.overlap != ordinaut.OverlapCancelRunning:
-		c.rest = func(due time.Time) outcome {
-			if due.Before(c.limit) {
-				return missed
-			}
-			return outcome{fate: ordinaut.FateCoalesced, reason: ordinaut.ReasonCatchUpLimit}
-		}
-	default:
-		c.rest = fixed(ordinaut.FateCoalesced, ordinaut.ReasonCaughtUp)
+	if !s.paused && catchUp != ordinaut.CatchUpNone {
+		c.tooLate, c.rest = missed, coalesced
 	}
 	return c
 }

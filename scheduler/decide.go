@@ -62,43 +62,55 @@ type Undecided struct {
 func (d *Decider) Decide(now time.Time, due []ordinaut.DueTask) ([]ordinaut.Decision, []Undecided) {
 	decisions := make([]ordinaut.Decision, 0, len(due))
 	var undecided []Undecided
+	var line Timeline // these serve one task after the other
+	var s settling
 	for i := range due {
-		line, err := d.timeline(due[i].Schedule, due[i].TaskID, due[i].Calendars, due[i].AgentQuiet)
-		if err != nil {
+		if err := d.lay(&line, &due[i]); err != nil {
 			undecided = append(undecided, Undecided{TaskID: due[i].TaskID, Err: err})
 			decisions = append(decisions, unchanged(&due[i]))
 			continue
 		}
 		if due[i].Kind == ordinaut.ScheduleCondition {
-			decisions = append(decisions, decideProbe(now.UTC(), &due[i], line))
+			decisions = append(decisions, decideProbe(now.UTC(), &due[i], &line))
 			continue
 		}
 		if due[i].State == ordinaut.TaskPaused {
-			decisions = append(decisions, resume(now.UTC(), &due[i], line, due[i].CatchUp))
+			decisions = append(decisions, resume(now.UTC(), &due[i], &line, due[i].CatchUp))
 			continue
 		}
-		decisions = append(decisions, decide(now.UTC(), &due[i], line))
+		s.begin(now.UTC(), &due[i], &line)
+		decisions = append(decisions, s.decide())
 	}
 	return decisions, undecided
 }
 
 // timeline returns the timeline of a task by what the decider remembers.
 func (d *Decider) timeline(s ordinaut.Schedule, task ordinaut.TaskID, calendars []ordinaut.Calendar, agentQuiet *ordinaut.Quiet) (*Timeline, error) {
-	plan, err := d.plans.get(s)
+	l := &Timeline{}
+	err := d.lay(l, &ordinaut.DueTask{TaskID: task, Schedule: s, Calendars: calendars, AgentQuiet: agentQuiet})
 	if err != nil {
 		return nil, err
 	}
-	l := &Timeline{plan: plan, task: task, jitter: time.Duration(s.JitterSeconds) * time.Second}
-	if s.Rules != nil {
-		l.shifts = s.Rules.OnExcluded == ordinaut.ExcludedShift
-		for i := range calendars {
-			l.excluded = append(l.excluded, d.exclusion(&calendars[i], plan.zone))
+	return l, nil
+}
+
+// lay makes l the timeline of a task, by what the decider remembers.
+func (d *Decider) lay(l *Timeline, task *ordinaut.DueTask) error {
+	plan, err := d.plans.get(task.Schedule)
+	if err != nil {
+		return err
+	}
+	*l = Timeline{plan: plan, task: task.TaskID, jitter: time.Duration(task.JitterSeconds) * time.Second}
+	if task.Rules != nil {
+		l.shifts = task.Rules.OnExcluded == ordinaut.ExcludedShift
+		for i := range task.Calendars {
+			l.excluded = append(l.excluded, d.exclusion(&task.Calendars[i], plan.zone))
 		}
-		if err := d.addQuiet(l, s.Rules.Quiet); err != nil {
-			return nil, err
+		if err := d.addQuiet(l, task.Rules.Quiet); err != nil {
+			return err
 		}
 	}
-	return l, d.addQuiet(l, agentQuiet)
+	return d.addQuiet(l, task.AgentQuiet)
 }
 
 func (d *Decider) exclusion(c *ordinaut.Calendar, zone *time.Location) *exclusion {
@@ -131,15 +143,20 @@ func unchanged(task *ordinaut.DueTask) ordinaut.Decision {
 	return ordinaut.Decision{TaskID: task.TaskID, NextAt: task.NextAt, DueAt: &task.DueAt}
 }
 
-// decide settles what is due by now.
+// decide settles what a task has due by now.
 func decide(now time.Time, task *ordinaut.DueTask, l *Timeline) ordinaut.Decision {
-	s := newSettling(now, task, l)
-	p := l.passed(task.NextAt, now, maxPhases)
+	var s settling
+	s.begin(now, task, l)
+	return s.decide()
+}
+
+func (s *settling) decide() ordinaut.Decision {
+	p := s.line.passed(s.room[:0], s.task.NextAt, s.now, maxPhases)
 	if p.unfinished {
-		s.startSnoozed(task.CatchUp, false)
-		s.fallBehind(p.phases, task.CatchUp)
+		s.startSnoozed(s.task.CatchUp, false)
+		s.fallBehind(p.phases, s.task.CatchUp)
 	} else {
-		s.settle(p.phases, task.CatchUp)
+		s.settle(p.phases, s.task.CatchUp)
 	}
 	return s.decision(p)
 }
@@ -153,12 +170,14 @@ type passed struct {
 }
 
 // passed returns the phases from the nominal time from that are due by now, the earliest limit of them.
-func (l *Timeline) passed(from *time.Time, now time.Time, limit int) passed {
+// It puts them into room.
+func (l *Timeline) passed(room []phase, from *time.Time, now time.Time, limit int) passed {
+	p := passed{phases: room}
 	if from == nil {
-		return passed{}
+		return p
 	}
 	at := from.UTC()
-	p := passed{next: &at}
+	p.next = &at
 	for !at.After(now) {
 		if len(p.phases) == limit {
 			p.unfinished = true
@@ -190,7 +209,7 @@ func (s *phase) dropLast(l *Timeline) bool {
 
 // maxLateness returns how late an occurrence may start: as the schedule says, else the smaller of its
 // period and an hour. A once has a day, and so has what is to be caught up all.
-func maxLateness(s ordinaut.Schedule, catchUp ordinaut.CatchUp, last phase) time.Duration {
+func maxLateness(s *ordinaut.Schedule, catchUp ordinaut.CatchUp, last *phase) time.Duration {
 	if s.MaxLatenessSeconds > 0 {
 		return time.Duration(s.MaxLatenessSeconds) * time.Second
 	}

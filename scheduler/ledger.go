@@ -54,7 +54,7 @@ func (l *ledger) start(s start) {
 
 // write writes the rows of the phases, in order, given what of them starts. It stops at the start with
 // which the schedule is exhausted: what follows are no occurrences any more.
-func (s *settling) write(phases []phase, c selection) {
+func (s *settling) write(phases []phase, c *selection) {
 	starts := c.starts
 	for i := range phases {
 		if len(starts) > 0 && starts[0].outcome.fate == "" || len(starts) == 0 && s.live.exhausted() {
@@ -75,10 +75,10 @@ func (s *settling) write(phases []phase, c selection) {
 }
 
 // writeJoined writes a stretch that is due at one instant, and returns the starts that are left.
-func (s *settling) writeJoined(at *phase, starts []start, c selection) []start {
+func (s *settling) writeJoined(at *phase, starts []start, c *selection) []start {
 	together := outcome{fate: ordinaut.FateCoalesced, reason: at.reason}
 	if c.joined || len(starts) == 0 || !starts[0].due.Equal(at.due) {
-		together = c.rest(at.due)
+		together = c.without(at.due)
 	}
 	if len(starts) == 0 || !starts[0].at.Equal(at.last) {
 		s.ledger.add(at.first, at.last, at.count, together.fate, together.reason)
@@ -89,7 +89,7 @@ func (s *settling) writeJoined(at *phase, starts []start, c selection) []start {
 }
 
 // writeOpen writes a stretch whose times are due each by itself, and returns the starts that are left.
-func (s *settling) writeOpen(at *phase, starts []start, c selection) []start {
+func (s *settling) writeOpen(at *phase, starts []start, c *selection) []start {
 	plan, first := s.line.plan, at.first
 	if len(starts) == 0 || starts[0].at.After(at.last) {
 		s.writeRest(first, at.last, at.count, c)
@@ -117,8 +117,8 @@ func (s *settling) writeStart(starts []start) []start {
 }
 
 // writeRest writes times that do not start: in two rows when only some of them are too late.
-func (s *settling) writeRest(first, last time.Time, count int, c selection) {
-	early, late := c.rest(s.line.verdict(first).due), c.rest(s.line.verdict(last).due)
+func (s *settling) writeRest(first, last time.Time, count int, c *selection) {
+	early, late := c.without(s.line.verdict(first).due), c.without(s.line.verdict(last).due)
 	if early == late {
 		s.ledger.add(first, last, count, late.fate, late.reason)
 		return

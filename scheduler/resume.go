@@ -18,29 +18,30 @@ const maxResumed = 100
 // task.NextAt is the nominal time at which the task was paused; nil means that none was left. A
 // schedule that cannot be read is left as it stands, as in a tick. The decision's Resumed is set.
 func (d *Decider) Resume(now time.Time, task ordinaut.DueTask, catchUp ordinaut.CatchUp) ordinaut.Decision {
-	line, err := d.timeline(task.Schedule, task.TaskID, task.Calendars, task.AgentQuiet)
-	if err != nil {
+	var line Timeline
+	if err := d.lay(&line, &task); err != nil {
 		return ordinaut.Decision{TaskID: task.TaskID, NextAt: task.NextAt, DueAt: task.NextAt, Resumed: true}
 	}
 	if catchUp == "" {
 		catchUp = task.CatchUp
 	}
 	if task.Kind == ordinaut.ScheduleCondition {
-		return resumeProbe(now.UTC(), &task, line, catchUp)
+		return resumeProbe(now.UTC(), &task, &line, catchUp)
 	}
-	return resume(now.UTC(), &task, line, catchUp)
+	return resume(now.UTC(), &task, &line, catchUp)
 }
 
 func resume(now time.Time, task *ordinaut.DueTask, l *Timeline, catchUp ordinaut.CatchUp) ordinaut.Decision {
-	s := newSettling(now, task, l)
+	var s settling
+	s.begin(now, task, l)
 	s.paused = true
-	p := l.passed(task.NextAt, now, maxPhases)
+	p := l.passed(nil, task.NextAt, now, maxPhases)
 	for range maxResumed {
 		if !p.unfinished {
 			break
 		}
 		s.fallBehind(p.phases, catchUp)
-		p = l.passed(p.next, now, maxPhases)
+		p = l.passed(nil, p.next, now, maxPhases)
 	}
 	if p.unfinished {
 		s.startSnoozed(catchUp, false)

@@ -17,10 +17,14 @@ type settling struct {
 	// paused says that what passed did so in a pause: what does not start was skipped for that.
 	paused     bool
 	snoozeOver bool
+	// room and one spare the usual case an allocation.
+	room [2]phase
+	one  [1]start
 }
 
-func newSettling(now time.Time, task *ordinaut.DueTask, l *Timeline) *settling {
-	return &settling{
+// begin makes s that of another task.
+func (s *settling) begin(now time.Time, task *ordinaut.DueTask, l *Timeline) {
+	*s = settling{
 		now: now, task: task, line: l, live: newLive(task),
 		ledger: ledger{namespace: task.NamespaceID, task: task.TaskID, now: now, plan: l.plan},
 	}
@@ -39,9 +43,9 @@ func (s *settling) settle(phases []phase, catchUp ordinaut.CatchUp) {
 	if n := len(selection.starts); n == 1 && catchUp != ordinaut.CatchUpAll && selection.starts[0].refused() {
 		// The others would have been coalesced into what does not start.
 		o := selection.starts[0].outcome
-		selection.rest, selection.joined = fixed(o.fate, o.reason), true
+		selection.tooLate, selection.rest, selection.joined = o, o, true
 	}
-	s.write(phases, selection)
+	s.write(phases, &selection)
 }
 
 // startSnoozed gives a snoozed occurrence that is due its fate. It comes before what became due by itself:
@@ -55,7 +59,7 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp, followed bool) {
 	defer func() { s.ledger.closed = len(s.ledger.rows) }()
 	at := t.SnoozedAt.UTC()
 	period := s.line.plan.phase(at, at)
-	if s.now.Sub(*t.SnoozedUntil) > maxLateness(t.Schedule, catchUp, period) || s.paused && catchUp == ordinaut.CatchUpNone {
+	if s.now.Sub(*t.SnoozedUntil) > maxLateness(&t.Schedule, catchUp, &period) || s.paused && catchUp == ordinaut.CatchUpNone {
 		o := s.missed(catchUp)
 		s.ledger.add(at, at, 1, o.fate, o.reason)
 		return
@@ -79,13 +83,13 @@ func (s *settling) fallBehind(phases []phase, catchUp ordinaut.CatchUp) {
 	if s.live.exhausted() {
 		return
 	}
-	count, last := 0, phases[len(phases)-1]
+	count, last := 0, &phases[len(phases)-1]
 	for i := range phases {
 		count += phases[i].count
 	}
 	o := outcome{fate: ordinaut.FateCoalesced, reason: ordinaut.ReasonCaughtUp}
 	switch {
-	case s.paused, catchUp == ordinaut.CatchUpNone, s.now.Sub(last.due) > maxLateness(s.task.Schedule, catchUp, last):
+	case s.paused, catchUp == ordinaut.CatchUpNone, s.now.Sub(last.due) > maxLateness(&s.task.Schedule, catchUp, last):
 		o = s.missed(catchUp)
 	case catchUp == ordinaut.CatchUpAll:
 		o.reason = ordinaut.ReasonCatchUpLimit
@@ -116,11 +120,14 @@ func (s *settling) decision(p passed) ordinaut.Decision {
 		TaskID: s.task.TaskID, Occurrences: s.ledger.rows, CancelRunning: s.live.cancels, SnoozeOver: s.snoozeOver,
 	}
 	if p.next != nil && !s.live.exhausted() {
-		next := s.revised(*p.next)
+		next := s.revised(p.next)
 		d.NextAt = next
 		switch {
 		case p.unfinished:
-			d.DueAt = &s.now
+			now := s.now
+			d.DueAt = &now
+		case next != nil && s.line.plain():
+			d.DueAt = next
 		case next != nil:
 			due := s.line.verdict(*next).due
 			d.DueAt = &due
@@ -134,13 +141,13 @@ func (s *settling) decision(p passed) ordinaut.Decision {
 
 // revised returns the nominal time to wait for when next was to be that: another one when it lies ahead
 // and the plan has changed, as by a release of the time zones.
-func (s *settling) revised(next time.Time) *time.Time {
+func (s *settling) revised(next *time.Time) *time.Time {
 	if !next.After(s.now) || s.task.NextAt == nil || !next.Equal(*s.task.NextAt) {
-		return &next
+		return next
 	}
 	plan := s.line.plan
-	if still, ok := plan.next(next.Add(-time.Microsecond)); ok && still.Equal(next) {
-		return &next
+	if still, ok := plan.next(next.Add(-time.Microsecond)); ok && still.Equal(*next) {
+		return next
 	}
 	after := s.now
 	if s.task.SnoozedAt != nil {
