@@ -1,0 +1,185 @@
+package mcp
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/executor"
+	"github.com/ordinaut/ordinaut/store"
+)
+
+// work runs a real worker until the test ends.
+func (h *house) work(t *testing.T) {
+	t.Helper()
+	wakeQueue, stopQueue := h.store.Subscribe(store.WakeQueue)
+	wakeCancel, stopCancel := h.store.Subscribe(store.WakeCancel)
+	e, err := executor.New(executor.Config{
+		Store: h.store, Worker: "worker-1", Slots: 10, HTTP: &http.Client{}, Log: slog.New(slog.DiscardHandler),
+		Grace: 100 * time.Millisecond, WakeQueue: wakeQueue, WakeCancel: wakeCancel,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- e.Run(ctx) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Errorf("the worker ended with %v", err)
+		}
+		stopQueue()
+		stopCancel()
+	})
+}
+
+// peer answers as its path asks for.
+func peer(t *testing.T) string {
+	t.Helper()
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/slow":
+			<-r.Context().Done()
+		case "/busy":
+			w.Header().Set("Retry-After", "86400")
+			w.WriteHeader(http.StatusTooManyRequests)
+		case "/forbidden":
+			w.WriteHeader(http.StatusForbidden)
+		default:
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	t.Cleanup(srv.Close)
+	return srv.URL
+}
+
+// A run that failed is told by its reason, with the worker's words, and with a call that works.
+func TestExplainTaskTellsOfRuns(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	h.work(t)
+	url := peer(t)
+	get := func(path string, more object) object {
+		step := object{"id": "look", "uses": "http.request", "with": object{"url": url + path}}
+		for key, value := range more {
+			step[key] = value
+		}
+		return object{"pipeline": []object{step}}
+	}
+	transform := func(more object) object {
+		step := object{"id": "look", "uses": "data.transform", "with": object{"input": "${params.word}", "expression": "@"}}
+		for key, value := range more {
+			step[key] = value
+		}
+		return object{"params": object{"word": "hello"}, "pipeline": []object{step}}
+	}
+	for _, tc := range []struct {
+		reason  ordinaut.Reason
+		args    object
+		sql     string // changes the stored definition before the run
+		because string
+		fix     string
+	}{
+		{ordinaut.ReasonStepTimedOut, get("/slow", object{"timeout_seconds": 0.1}), "", "a step took longer than its timeout_seconds", "update_task"},
+		{ordinaut.ReasonRunTimedOut, object{"timeout_seconds": 1, "pipeline": []object{{"id": "nap", "uses": "wait.sleep", "with": object{"seconds": 60}}}}, "", "the run took longer than its timeout_seconds", "update_task"},
+		{ordinaut.ReasonExpectationFailed, transform(object{"expect": "result == 'other'"}), "", "the output of a step did not meet its expect", "get_run"},
+		{ordinaut.ReasonTemplateError, transform(nil), `UPDATE task_version SET spec = jsonb_set(spec, '{params}', '{}')`, "an expression is wrong", "get_run"},
+		{ordinaut.ReasonInputInvalid, object{"params": object{"url": 5}, "pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "${params.url}"}}}}, "", "what a step was given does not fit", "get_run"},
+		{ordinaut.ReasonUnknownAction, transform(nil), `UPDATE task_version SET spec = jsonb_set(spec, '{pipeline,0,uses}', '"gone.tool"')`, "a step uses an action that is not registered", "list_actions"},
+		{ordinaut.ReasonActionFailed, get("/teapot", nil), "", "an action answered with an error", "get_run"},
+		{ordinaut.ReasonPermissionDenied, get("/forbidden", nil), "", "a credential was refused", "get_run"},
+		{ordinaut.ReasonRateLimited, get("/busy", nil), "", "the other side asked to wait", "update_task"},
+		{ordinaut.ReasonServerUnavailable, object{"pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "http://127.0.0.1:1/"}}}}, "", "a server or host could not be reached", "update_task"},
+	} {
+		t.Run(string(tc.reason), func(t *testing.T) {
+			args := manual("Failing")
+			for key, value := range tc.args {
+				args[key] = value
+			}
+			task := v.newTask(t, args)
+			if tc.sql != "" {
+				h.exec(t, tc.sql+` WHERE 'task_' || replace(task_id::text, '-', '') = $1`, task)
+			}
+			run := v.ended(t, v.must(t, "run_now", object{"task_id": task, "wait_seconds": 20}).text1(t, "run", "id"))
+			r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
+			if got := r.text1(t, "verdict"); got != string(tc.reason) {
+				t.Fatalf("verdict %s: %s", got, r.text)
+			}
+			if s := r.text1(t, "sentence"); !strings.HasPrefix(s, "It was started by hand at ") || !strings.Contains(s, ", because "+tc.because) {
+				t.Errorf("sentence %q", s)
+			}
+			checkEvidence(t, r, []string{"started", "(" + string(tc.reason) + ")"})
+			if got := r.text1(t, "fix", "tool"); got != tc.fix {
+				t.Fatalf("fix %s, want %s", got, tc.fix)
+			}
+			v.must(t, tc.fix, r.at(t, "fix", "arguments"))
+		})
+	}
+}
+
+// ended waits for a run's end.
+func (v *visitor) ended(t *testing.T, run string) string {
+	t.Helper()
+	deadline := time.After(testLimit)
+	for {
+		if r := v.must(t, "get_run", object{"run_id": run}); r.at(t, "run", "finished_at") != nil {
+			return run
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%s has not ended", run)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// A run that ended without its pipeline's doing is told so too.
+func TestExplainTaskTellsOfRunsThatWereEnded(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	for _, tc := range []struct {
+		reason ordinaut.Reason
+		cause  func(t *testing.T, task, run string)
+		fix    string
+	}{
+		{ordinaut.ReasonCanceled, func(t *testing.T, _, run string) { v.must(t, "cancel_run", object{"run_id": run}) }, "run_now"},
+		{ordinaut.ReasonTaskDeleted, func(t *testing.T, task, _ string) { v.must(t, "delete_task", object{"task_id": task}) }, "create_task"},
+		{ordinaut.ReasonWorkerCrashed, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonWorkerCrashed) }, "run_now"},
+		{ordinaut.ReasonOutputInvalid, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonOutputInvalid) }, "get_run"},
+		{ordinaut.ReasonConditionFalse, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonConditionFalse) }, "get_run"},
+		{ordinaut.ReasonInternal, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonInternal) }, "run_now"},
+	} {
+		t.Run(string(tc.reason), func(t *testing.T) {
+			h.exec(t, `DELETE FROM queue`)
+			task := v.newTask(t, manual("Ended"))
+			run := v.newRun(t, task)
+			tc.cause(t, task, run)
+			r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
+			if got := r.text1(t, "verdict"); got != string(tc.reason) {
+				t.Fatalf("verdict %s: %s", got, r.text)
+			}
+			checkEvidence(t, r, []string{"(" + string(tc.reason) + ")"})
+			if got := r.text1(t, "fix", "tool"); got != tc.fix {
+				t.Fatalf("fix %s, want %s", got, tc.fix)
+			}
+			v.must(t, tc.fix, r.at(t, "fix", "arguments"))
+		})
+	}
+}
+
+// endAs ends the one run that is queued as a worker does that met this.
+func (h *house) endAs(t *testing.T, reason ordinaut.Reason) {
+	t.Helper()
+	a := h.claim(t)
+	h.record(t, ordinaut.Record{Lease: a.Lease, Outcome: &ordinaut.Outcome{
+		State: ordinaut.RunFailed, Reason: reason, Error: "it broke", StartedAt: a.ClaimedAt, Seq: a.Seq + 1,
+	}})
+}
