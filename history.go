@@ -25,6 +25,8 @@ type TaskHistory struct {
 	FailedSteps map[RunID]string
 	// Changes are the latest changes of the task until now, oldest first.
 	Changes []TaskChange
+	// Condition is what is known of the task's condition; nil when it has none, or was never probed.
+	Condition *ConditionState
 	// Workers tells whether somebody takes runs.
 	Workers WorkerSigns
 	// AgentQuiet is the quiet hours of the task's owner.

@@ -21,7 +21,8 @@ func (j *judge) evidence(f finding, q Question) []Evidence {
 	if f.run != nil {
 		all = append(all, j.runEvidence(f.run)...)
 	}
-	if f.code == ordinaut.ReasonOverlap.Verdict() || f.code == ordinaut.VerdictWaiting {
+	switch f.code {
+	case ordinaut.ReasonOverlap.Verdict(), ordinaut.ReasonBuffered.Verdict(), ordinaut.ReasonBufferFull.Verdict(), ordinaut.VerdictWaiting:
 		if r := j.blocking(f); r != nil {
 			all = append(all, j.runEvidence(r)...)
 		}

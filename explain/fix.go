@@ -168,6 +168,32 @@ func triggered(rules *ordinaut.Rules, change func(*ordinaut.EventTrigger)) *ordi
 	})
 }
 
+func dropCooldown(j *judge, _ finding) *Fix {
+	return j.reschedule("lets it start whenever its condition is met", func(s *ordinaut.Schedule) {
+		s.Rules = watched(s.Rules, func(c *ordinaut.Condition) { c.CooldownSeconds = 0 })
+	})
+}
+
+// dropDeadline lets a watch that is over go on.
+func dropDeadline(j *judge, _ finding) *Fix {
+	s := j.Task.Spec.Schedule
+	s.Rules = watched(s.Rules, func(c *ordinaut.Condition) { c.Deadline = nil })
+	f := j.call("update_task", "lets the watch go on without end", map[string]any{"if_version": j.Task.Version})
+	f.Schedule = &s
+	return f
+}
+
+// watched is ruled for what a task of kind condition looks at.
+func watched(rules *ordinaut.Rules, change func(*ordinaut.Condition)) *ordinaut.Rules {
+	return ruled(rules, func(r *ordinaut.Rules) {
+		if r.Condition != nil {
+			condition := *r.Condition
+			change(&condition)
+			r.Condition = &condition
+		}
+	})
+}
+
 // ruled returns rules as change leaves them; the given ones stay as they are. It returns those when nothing
 // has changed.
 func ruled(rules *ordinaut.Rules, change func(*ordinaut.Rules)) *ordinaut.Rules {
@@ -211,7 +237,7 @@ func findAction(*judge, finding) *Fix {
 }
 
 // tryMore lets the task try again by itself, if it does not yet; else it is tried once more.
-func tryMore(j *judge, f finding) *Fix {
+func tryMore(j *judge, _ finding) *Fix {
 	if j.Task.Spec.Retry != nil || j.Task.State == ordinaut.TaskDeleted {
 		return j.runNow("tries it again")
 	}

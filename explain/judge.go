@@ -49,7 +49,7 @@ func (f finding) time() Time {
 // stood in for it.
 func (f finding) fulfilled() bool {
 	ran := f.run != nil && (f.run.State == ordinaut.RunSucceeded || f.run.State == ordinaut.RunWaiting)
-	return ran || f.row != nil && f.row.Fate == ordinaut.FateCoalesced
+	return ran || f.row != nil && f.row.Fate == ordinaut.FateCoalesced && f.row.Reason != ordinaut.ReasonCatchUpLimit
 }
 
 func newJudge(h ordinaut.TaskHistory) *judge {
@@ -83,6 +83,21 @@ func (j *judge) findings() []finding {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b finding) int { return a.first.Compare(b.first) })
+	return latestLook(all)
+}
+
+// latestLook leaves out the probes that found nothing to start, save the latest: they are many, and all alike.
+func latestLook(all []finding) []finding {
+	seen := false
+	for i := len(all) - 1; i >= 0; i-- {
+		if f := all[i]; f.kind != ordinaut.RunProbe || f.code != ordinaut.ReasonConditionFalse.Verdict() {
+			continue
+		}
+		if seen {
+			all = slices.Delete(all, i, i+1)
+		}
+		seen = true
+	}
 	return all
 }
 
@@ -99,8 +114,12 @@ func (j *judge) ofRow(row *ordinaut.Occurrence) finding {
 	}
 	f.run = run
 	waits := run.State == ordinaut.RunWaiting && row.Reason == ordinaut.ReasonBuffered && run.StartedAt == nil
-	if code := j.codeOfRun(run); code != ordinaut.VerdictRan && !waits || row.Reason == "" {
+	code := j.codeOfRun(run)
+	if code != ordinaut.VerdictRan && !waits || row.Reason == "" {
 		f.code = code
+	}
+	if row.Kind == ordinaut.RunProbe && code == ordinaut.VerdictRan {
+		f.code = ordinaut.ReasonConditionFalse.Verdict() // a start would have a row of its own, after this
 	}
 	return f
 }
@@ -159,7 +178,7 @@ func (j *judge) workerless(r *ordinaut.Run) bool {
 // at judges what an instant means: the nominal time nearest to it, else the run that began about then,
 // else that there is none.
 func (j *judge) at(at time.Time) finding {
-	if t, found := j.nearest(at); found {
+	if t, found := j.nearest(at); found && j.Task.Spec.Schedule.Kind != ordinaut.ScheduleCondition {
 		if row := j.rowOf(t); row != nil {
 			return j.ofRow(row)
 		}
@@ -172,7 +191,14 @@ func (j *judge) at(at time.Time) finding {
 		}
 	}
 	for i := range j.Occurrences {
-		consider(j.ofRow(&j.Occurrences[i]))
+		if j.Occurrences[i].Kind != ordinaut.RunProbe {
+			consider(j.ofRow(&j.Occurrences[i]))
+		}
+	}
+	for i := range j.Occurrences {
+		if best == nil || best.kind == ordinaut.RunProbe { // of a condition, a start says more than a look
+			consider(j.ofRow(&j.Occurrences[i]))
+		}
 	}
 	for i := range j.Runs {
 		if j.Runs[i].NominalAt == nil {

@@ -58,6 +58,8 @@ func occurrenceRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonEventLoop:           {means: "the event came of runs that events had started, too many in a row", remedy: "`run_now`", problem: true, sentence: notStarted("the event came of runs that events had started, too many in a row"), fix: makeUp},
 		ordinaut.ReasonFilterError:         {means: "`filter` or `dedupe_by` could not be evaluated for the event", remedy: "`update_task` without them", problem: true, sentence: notStarted("the schedule's filter or dedupe_by could not be evaluated for it"), fix: dropFilter},
 		ordinaut.ReasonPausedAfterFailures: {means: "the task was paused when so many runs in a row had failed", remedy: "correct what fails, then `resume_task`", problem: true, sentence: pausedSentence, fix: resume},
+		ordinaut.ReasonCooldown:            {means: "the condition was met within `cooldown_seconds` of its latest start", remedy: "`update_task` without `cooldown_seconds`", problem: true, sentence: cooldownSentence, fix: dropCooldown},
+		ordinaut.ReasonDeadlinePassed:      {means: "the condition's `deadline` came before it started anything", remedy: "`update_task` without `deadline`", problem: true, sentence: deadlineSentence, fix: dropDeadline},
 		ordinaut.ReasonDSTGapShifted:       {means: "it ran at the end of a clock change that swallowed its local time", sentence: gapSentence},
 	}
 }
@@ -84,7 +86,7 @@ func runRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonWorkerCrashed:     fails("its worker died under it too often", again, makeUp),
 		ordinaut.ReasonTaskDeleted:       fails("the task was deleted meanwhile", "`create_task` with what it was", recreate),
 		ordinaut.ReasonSuperseded:        fails("the task was due again, and overlap is cancel_running", "`update_task`: `overlap` `buffer_one`", queueBehind),
-		ordinaut.ReasonConditionFalse:    fails("a condition was false", look, lookInto),
+		ordinaut.ReasonConditionFalse:    {means: "the latest probe found the condition not met, or met with its run had already; or a step's condition was false", remedy: look + ", for a run that failed", problem: true, sentence: conditionSentence, fix: lookInto},
 		ordinaut.ReasonInternal:          fails("something went wrong inside Ordinaut; the log has the details", again, makeUp),
 	}
 }

@@ -125,7 +125,7 @@ func finishedSentence(j *judge, f finding) string {
 	}
 }
 
-func deletedSentence(j *judge, f finding) string {
+func deletedSentence(j *judge, _ finding) string {
 	s := "It did not run, because the task was deleted"
 	if by := j.lastChange("delete_task", j.Now); by != nil {
 		s += " by " + by.Actor + " at " + j.moment(by.At)
@@ -204,7 +204,7 @@ func pausedSentence(j *judge, f finding) string {
 	}
 	switch said := detailOf(by); {
 	case said.Failures > 0:
-		s += fmt.Sprintf(" at %s after %d failures in a row", j.moment(by.At), said.Failures)
+		s += fmt.Sprintf(" at %s after %s in a row", j.moment(by.At), count(said.Failures, "failure"))
 	case said.Note != "":
 		s += fmt.Sprintf(" by %s at %s (%q)", by.Actor, j.moment(by.At), said.Note)
 	default:

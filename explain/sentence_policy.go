@@ -115,7 +115,7 @@ func catchUpLimitSentence(j *judge, f finding) string {
 	if most == 0 {
 		most = defaultCatchUp
 	}
-	return ending(fmt.Sprintf("%s but missed: so many were due at once, and of those only the latest %d were started (max_catch_up)", j.subject(f), most))
+	return ending(fmt.Sprintf("%s but was passed over: more were due at once than max_catch_up, which is %d", j.subject(f), most))
 }
 
 // notStarted returns the sentence on an event that started nothing, because of what.

@@ -3,6 +3,7 @@ package mcp
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -68,16 +69,12 @@ func TestExplainTaskTellsOfRuns(t *testing.T) {
 	url := peer(t)
 	get := func(path string, more object) object {
 		step := object{"id": "look", "uses": "http.request", "with": object{"url": url + path}}
-		for key, value := range more {
-			step[key] = value
-		}
+		maps.Copy(step, more)
 		return object{"pipeline": []object{step}}
 	}
 	transform := func(more object) object {
 		step := object{"id": "look", "uses": "data.transform", "with": object{"input": "${params.word}", "expression": "@"}}
-		for key, value := range more {
-			step[key] = value
-		}
+		maps.Copy(step, more)
 		return object{"params": object{"word": "hello"}, "pipeline": []object{step}}
 	}
 	for _, tc := range []struct {
@@ -100,9 +97,7 @@ func TestExplainTaskTellsOfRuns(t *testing.T) {
 	} {
 		t.Run(string(tc.reason), func(t *testing.T) {
 			args := manual("Failing")
-			for key, value := range tc.args {
-				args[key] = value
-			}
+			maps.Copy(args, tc.args)
 			task := v.newTask(t, args)
 			if tc.sql != "" {
 				h.exec(t, tc.sql+` WHERE 'task_' || replace(task_id::text, '-', '') = $1`, task)

@@ -104,19 +104,28 @@ func (s *Server) explainTask(ctx context.Context, c *call, in explainTaskArgs) (
 	if err != nil {
 		return explainTaskAnswer{}, err
 	}
-	for i := range history.Runs {
-		// What actions answered is for those who may read runs.
-		if run := &history.Runs[i]; c.agent.May(ordinaut.ScopeRunsRead) {
-			run.Error = tidy(run.Error, maxErrorChars)
-		} else {
-			run.Error = ""
-		}
-	}
+	keepErrors(&history, c.agent.May(ordinaut.ScopeRunsRead))
 	found, err := explain.Explain(history, question)
 	if err != nil {
 		return explainTaskAnswer{}, err
 	}
 	return viewExplanation(found), nil
+}
+
+// keepErrors tidies what actions answered, or takes it out: that is for those who may read runs.
+func keepErrors(h *ordinaut.TaskHistory, may bool) {
+	told := func(text string) string {
+		if !may {
+			return ""
+		}
+		return tidy(text, maxErrorChars)
+	}
+	for i := range h.Runs {
+		h.Runs[i].Error = told(h.Runs[i].Error)
+	}
+	if h.Condition != nil {
+		h.Condition.Error = told(h.Condition.Error)
+	}
 }
 
 // question reads what is asked, and which stretch of the history answers it.

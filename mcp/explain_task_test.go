@@ -30,7 +30,7 @@ type explained struct {
 
 const (
 	shortPattern = `\w{3} (?:\d+ \w{3} \d{4} )?\d\d:\d\d(?::\d\d)?`
-	atPattern    = shortPattern + " UTC"
+	atPattern    = shortPattern + " (?:UTC|Europe/Berlin)"
 )
 
 func (c explained) check(t *testing.T) {
@@ -463,4 +463,3 @@ func TestExplainTaskKeepsErrorsFromThoseWhoMayNotReadRuns(t *testing.T) {
 		}
 	}
 }
-

@@ -80,6 +80,9 @@ WHERE t.namespace_id = $1 AND t.id = $2`
 	if h.Workers, err = r.workers(ctx); err != nil {
 		return h, err
 	}
+	if h.Condition, err = r.condition(ctx); err != nil {
+		return h, err
+	}
 	due := []ordinaut.DueTask{{NamespaceID: r.ns, TaskID: r.id, Schedule: h.Task.Spec.Schedule}}
 	err = loadCalendars(ctx, r.tx, due)
 	h.Calendars = due[0].Calendars
@@ -233,6 +236,16 @@ FROM (
 LEFT JOIN agent a ON a.namespace_id = $1 AND a.id = CASE WHEN starts_with(c.actor, 'agent_') THEN substr(c.actor, 7)::uuid END
 ORDER BY c.id`
 	return query[ordinaut.TaskChange](ctx, r.tx, latest, [16]byte(r.ns), r.id.String(), historyChanges)
+}
+
+// condition returns what is known of the task's condition, or nil. Served by condition_pkey.
+func (r historyReader) condition(ctx context.Context) (*ordinaut.ConditionState, error) {
+	const lookup = `SELECT ` + conditionColumns + ` FROM condition c WHERE namespace_id = $1 AND task_id = $2`
+	found, err := query[ordinaut.ConditionState](ctx, r.tx, lookup, [16]byte(r.ns), [16]byte(r.id))
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
 }
 
 // workers looks for a lease that is held and, since a worker with nothing to do holds none, at the latest
