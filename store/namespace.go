@@ -78,3 +78,15 @@ func (s *Store) NamespaceByName(ctx context.Context, name string) (ordinaut.Name
 	err := s.pool.QueryRow(ctx, `SELECT id FROM namespace WHERE name = $1`, name).Scan(&id)
 	return id, translate(err)
 }
+
+// NamespaceNames returns the names of all namespaces.
+func (s *Store) NamespaceNames(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	rows, err := s.pool.Query(ctx, `SELECT name FROM namespace ORDER BY name`)
+	if err != nil {
+		return nil, translate(err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return names, translate(err)
+}

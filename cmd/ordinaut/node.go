@@ -175,7 +175,7 @@ func (n *node) addDispatcher() error {
 		return err
 	}
 	n.work = append(n.work, part{"dispatcher", d.Run})
-	return nil
+	return n.addInbox()
 }
 
 // addWatcher adds what makes of the verdicts of probes what their conditions say.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/mcp/front"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/embedded"
 	"github.com/ordinaut/ordinaut/store/stream"
@@ -54,6 +55,38 @@ func (n *node) openStream() error {
 	}
 	n.stream, err = stream.New(cfg)
 	return err
+}
+
+// addInbox adds what reads events that others put into Redis.
+func (n *node) addInbox() error {
+	inbox, err := n.stream.NewInbox(stream.InboxConfig{
+		Namespaces: n.store.NamespaceNames, Receive: n.receiveInbox, Log: n.log, Registerer: n.registry,
+		Check: func(payload []byte) error { return front.CheckJSON(payload, maxHookDepth) },
+	})
+	if err != nil {
+		return err
+	}
+	n.work = append(n.work, part{"inbox", inbox.Run})
+	return nil
+}
+
+// receiveInbox stores entries of a namespace's inbox.
+func (n *node) receiveInbox(ctx context.Context, namespace string, entries []stream.InboxEntry) error {
+	ns, err := n.store.NamespaceByName(ctx, namespace)
+	if err != nil {
+		return err
+	}
+	received := make([]store.Received, len(entries))
+	for i, e := range entries {
+		received[i] = store.Received{Key: e.Key, Event: ordinaut.Event{Topic: e.Topic, Payload: e.Payload}}
+	}
+	if err := n.store.ReceiveEvents(ctx, ns, ordinaut.EventFromInbox, "inbox", received); err != nil {
+		return err
+	}
+	for i := range entries {
+		entries[i].Repeated = received[i].Repeated
+	}
+	return nil
 }
 
 // history is what streams lack: the database's own record of a run's progress.

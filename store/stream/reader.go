@@ -24,7 +24,7 @@ const (
 func (s *Stream) readLoop(ctx context.Context) {
 	read := s.readEach
 	if !s.spread() {
-		client, closeClient := s.readerClient()
+		client, closeClient := ownClient(s.cfg.Client)
 		defer closeClient()
 		// Nothing else ends a read from a server that does not answer any more.
 		stop := context.AfterFunc(ctx, closeClient)
@@ -54,8 +54,10 @@ func (s *Stream) readLoop(ctx context.Context) {
 }
 
 // spread reports whether keys live on several servers, so that no command may name two of them.
-func (s *Stream) spread() bool {
-	switch s.cfg.Client.(type) {
+func (s *Stream) spread() bool { return isSpread(s.cfg.Client) }
+
+func isSpread(client redis.UniversalClient) bool {
+	switch client.(type) {
 	case *redis.ClusterClient, *redis.Ring:
 		return true
 	default:
@@ -63,12 +65,12 @@ func (s *Stream) spread() bool {
 	}
 }
 
-// readerClient returns a client of the reader's own, so that blocked reads take no connection from
-// anybody, and the function that closes it, once.
-func (s *Stream) readerClient() (redis.UniversalClient, func()) {
-	shared, ok := s.cfg.Client.(*redis.Client)
+// ownClient returns a client of a reader's own, so that blocked reads take no connection from anybody,
+// and the function that closes it, once.
+func ownClient(of redis.UniversalClient) (redis.UniversalClient, func()) {
+	shared, ok := of.(*redis.Client)
 	if !ok {
-		return s.cfg.Client, func() {}
+		return of, func() {}
 	}
 	options := *shared.Options()
 	options.PoolSize, options.MinIdleConns, options.MaxRetries = 1, 0, -1
