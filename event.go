@@ -98,12 +98,12 @@ func TopicMatches(pattern, topic string) bool {
 	fits[0] = true
 	for _, p := range rest {
 		next := make([]bool, len(words)+1)
-		any := false
+		reached := false
 		for i := range next {
-			any = any || fits[i]
+			reached = reached || fits[i]
 			switch {
 			case p == "**":
-				next[i] = any
+				next[i] = reached
 			case i > 0:
 				next[i] = fits[i-1] && (p == "*" || p == words[i-1])
 			}

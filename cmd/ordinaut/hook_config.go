@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
@@ -69,7 +70,7 @@ func (h *hookConfig) readKeys() error {
 		if err != nil {
 			return fmt.Errorf("read secret_file: %w", err)
 		}
-		secrets = append(secrets[:len(secrets):len(secrets)], strings.Fields(string(text))...)
+		secrets = append(slices.Clip(secrets), strings.Fields(string(text))...)
 	}
 	if len(secrets) == 0 || len(secrets) > maxSecrets {
 		return fmt.Errorf("it has %d secrets: want 1 to %d in secrets or secret_file", len(secrets), maxSecrets)

@@ -107,8 +107,11 @@ func inboxIsRead(t *testing.T, client redis.UniversalClient) {
 	defer d.read(t, client)()
 	put(t, client, "other", "topic", "c", "id", "mine")
 	for _, bad := range [][]string{
-		{"topic", "task.paused"}, {"topic", "x", "payload", "{"}, {"words", "only"},
-		{"topic", "x", "id", strings.Repeat("i", 201)}, {"topic", "x", "payload", `"` + strings.Repeat("p", 256<<10) + `"`},
+		{"topic", "task.paused"},
+		{"topic", "x", "payload", "{"},
+		{"words", "only"},
+		{"topic", "x", "id", strings.Repeat("i", 201)},
+		{"topic", "x", "payload", `"` + strings.Repeat("p", 256<<10) + `"`},
 	} {
 		put(t, client, "default", bad...)
 	}
