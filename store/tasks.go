@@ -177,6 +177,9 @@ func (s *Store) changeTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 func (s *Store) CreateTask(ctx context.Context, call ordinaut.Call, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
 	id := ordinaut.NewTaskID()
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
+		if err := requireCalendars(ctx, tx, call.Agent.NamespaceID, spec.Schedule.Rules); err != nil {
+			return nil, err
+		}
 		err := writeTask(ctx, tx, call, id, 1, stateFor(spec.Schedule.Kind, nextAt), spec, times{next: nextAt})
 		return map[string]any{"version": 1}, err
 	})
@@ -205,6 +208,11 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		}
 		due := times{next: nextAt, keep: spec.Schedule.SameTimes(task.Spec.Schedule)}
 		due.counted = due.keep
+		if !due.keep {
+			if err := requireCalendars(ctx, tx, call.Agent.NamespaceID, spec.Schedule.Rules); err != nil {
+				return nil, err
+			}
+		}
 		if due.keep && mayStartAgain(task, spec.Schedule) {
 			due.keep = false
 		}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/ordinaut/ordinaut"
+)
+
+// AgentQuiet returns the quiet hours that an agent has; nil when it has none. An unknown agent is
+// not_found.
+func (s *Store) AgentQuiet(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.AgentID) (*ordinaut.Quiet, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	var quiet *ordinaut.Quiet
+	const lookup = `SELECT quiet FROM agent WHERE namespace_id = $1 AND id = $2`
+	err := s.pool.QueryRow(ctx, lookup, [16]byte(ns), [16]byte(id)).Scan(&quiet)
+	return quiet, translate(missing(err, "agent", id))
+}
+
+// AgentByName returns the agent of that name in the namespace "default", else not_found.
+func (s *Store) AgentByName(ctx context.Context, name string) (ordinaut.Agent, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
+	defer cancel()
+	agent, err := queryOne[ordinaut.Agent](ctx, s.pool, agentByName, defaultNamespace, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return agent, ordinaut.Errorf(ordinaut.CodeNotFound, "no agent has the name %q", name)
+	}
+	return agent, translate(err)
+}
+
+// SetAgentQuiet gives an agent quiet hours, or takes them away with nil. The agent's active tasks become
+// due at once, so that a scheduler computes their times anew; the answer is how many. source tells the
+// audit trail where it was done.
+func (s *Store) SetAgentQuiet(ctx context.Context, agent ordinaut.Agent, quiet *ordinaut.Quiet, source string) (int, error) {
+	var woken int64
+	err := s.tx(ctx, func(tx pgx.Tx) error {
+		const set = `UPDATE agent SET quiet = $3 WHERE namespace_id = $1 AND id = $2`
+		tag, err := tx.Exec(ctx, set, [16]byte(agent.NamespaceID), [16]byte(agent.ID), quiet)
+		if err != nil {
+			return err
+		}
+		if tag.RowsAffected() == 0 {
+			return missing(pgx.ErrNoRows, "agent", agent.ID)
+		}
+		const wake = `WITH owned AS MATERIALIZED (
+    SELECT namespace_id, id FROM task
+    WHERE namespace_id = $1 AND owner_id = $2 AND state = 'active' AND next_at IS NOT NULL
+    ORDER BY id
+    FOR NO KEY UPDATE
+)
+UPDATE task SET due_at = clock_timestamp()
+FROM owned o
+WHERE task.namespace_id = o.namespace_id AND task.id = o.id`
+		if tag, err = tx.Exec(ctx, wake, [16]byte(agent.NamespaceID), [16]byte(agent.ID)); err != nil {
+			return err
+		}
+		woken = tag.RowsAffected()
+		return insertAudit(ctx, tx, auditRow{
+			namespaceID: agent.NamespaceID, actor: "operator", action: "set_quiet", object: agent.ID.String(), source: source,
+			detail: map[string]any{"quiet": quiet, "tasks": woken},
+		})
+	})
+	if err == nil {
+		s.wake(WakeSchedule)
+	}
+	return int(woken), err
+}
