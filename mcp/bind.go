@@ -108,6 +108,9 @@ func arguments[In any](d *definition, c *call, req mcp.CallToolRequest) (In, err
 	if err != nil {
 		return none, err
 	}
+	if err := d.checkTexts(args); err != nil {
+		return none, err
+	}
 	if err := d.validate(args); err != nil {
 		return none, err
 	}

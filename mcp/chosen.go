@@ -30,10 +30,16 @@ func (s *Server) setChosen(ctx context.Context, c *call, d *draft, a chosenSched
 		if err != nil {
 			return err
 		}
+		if err := s.checkCalendars(ctx, c, schedule); err != nil {
+			return err
+		}
 		return d.setSchedule(schedule, false)
 	case a.Schedule != nil:
 		schedule, err := a.Schedule.schedule()
 		if err != nil {
+			return err
+		}
+		if err := s.checkCalendars(ctx, c, schedule); err != nil {
 			return err
 		}
 		return d.setSchedule(schedule, a.Schedule.Timezone == "")

@@ -28,6 +28,9 @@ var toolScopes = map[string]ordinaut.Scope{
 	"cancel_run":       ordinaut.ScopeRunsCancel,
 	"publish_event":    ordinaut.ScopeEventsPublish,
 	"explain_task":     ordinaut.ScopeTasksRead,
+	"set_calendar":     ordinaut.ScopeTasksWrite,
+	"list_calendars":   ordinaut.ScopeTasksRead,
+	"remove_calendar":  ordinaut.ScopeTasksWrite,
 	"preview_schedule": ordinaut.ScopeTasksRead,
 	"list_actions":     ordinaut.ScopeServersRead,
 	"get_status":       ordinaut.ScopeRunsRead,
@@ -45,6 +48,7 @@ type definition struct {
 	shown       struct{ input, output json.RawMessage } // with brief forms
 	example     json.RawMessage
 	validator   *schemas.Validator
+	long        []string // arguments that may be longer texts than others
 }
 
 // hints are a tool's annotations. All four are required: the protocol's defaults are the worst case.
@@ -98,6 +102,9 @@ func define(in *inliner, validator *schemas.Validator, name string) (*definition
 		if *part.to, err = in.inline(part.from, part.brief); err != nil {
 			return nil, fmt.Errorf("define %s: %w", name, err)
 		}
+	}
+	if d.long, err = longTexts(d.input); err != nil {
+		return nil, fmt.Errorf("define %s: %w", name, err)
 	}
 	return d, errors.Join(validator.Compile(d.input), validator.Compile(d.output))
 }

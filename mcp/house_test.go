@@ -59,7 +59,7 @@ func newHouse(t *testing.T, change func(*Config)) *house {
 	}
 	h.key, h.local = key, &agent
 	f, err := front.New(front.Config{
-		Server: h.MCP(), Authenticate: h.authenticate, Key: CallerKey, Rate: 1e6, Burst: 1e6, ProgressEvery: -1,
+		Server: h.MCP(), Authenticate: h.authenticate, Key: CallerKey, Rate: 1e6, Burst: 1e6, ProgressEvery: -1, MaxTextBytes: MaxTextBytes,
 	})
 	if err != nil {
 		t.Fatal(err)

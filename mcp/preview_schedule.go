@@ -107,6 +107,9 @@ func (s *Server) previewSchedule(ctx context.Context, c *call, in previewSchedul
 	if err := s.language.CheckTrigger(d.spec.Schedule); err != nil {
 		return answer, err
 	}
+	if err := s.checkCalendars(ctx, c, d.spec.Schedule); err != nil {
+		return answer, err
+	}
 	if err := s.forecast(ctx, c, &d, &answer, from, cmp.Or(in.Count, defaultPreview)); err != nil {
 		return answer, err
 	}

@@ -88,15 +88,3 @@ func (s *Store) ListCalendars(ctx context.Context, ns ordinaut.NamespaceID) ([]C
 	const all = `SELECT ` + calendarColumns + ` FROM calendar c WHERE c.namespace_id = $1 ORDER BY c.name`
 	return list[CalendarSummary](ctx, s, all, [16]byte(ns))
 }
-
-// CalendarNames returns the names of the namespace's calendars in their order.
-func (s *Store) CalendarNames(ctx context.Context, ns ordinaut.NamespaceID) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	rows, err := s.pool.Query(ctx, `SELECT name FROM calendar WHERE namespace_id = $1 ORDER BY name`, [16]byte(ns))
-	if err != nil {
-		return nil, translate(err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	return names, translate(err)
-}

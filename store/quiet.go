@@ -9,17 +9,6 @@ import (
 	"github.com/ordinaut/ordinaut"
 )
 
-// AgentQuiet returns the quiet hours that an agent has; nil when it has none. An unknown agent is
-// not_found.
-func (s *Store) AgentQuiet(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.AgentID) (*ordinaut.Quiet, error) {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	var quiet *ordinaut.Quiet
-	const lookup = `SELECT quiet FROM agent WHERE namespace_id = $1 AND id = $2`
-	err := s.pool.QueryRow(ctx, lookup, [16]byte(ns), [16]byte(id)).Scan(&quiet)
-	return quiet, translate(missing(err, "agent", id))
-}
-
 // AgentByName returns the agent of that name in the namespace "default", else not_found.
 func (s *Store) AgentByName(ctx context.Context, name string) (ordinaut.Agent, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)

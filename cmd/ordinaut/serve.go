@@ -155,7 +155,7 @@ func (n *node) newWeb(ctx context.Context, api bool) (*web, error) {
 	if api {
 		var err error
 		w.front, err = front.New(front.Config{
-			Server: n.tools.MCP(), Authenticate: n.tools.Authenticate, Key: mcp.CallerKey,
+			Server: n.tools.MCP(), Authenticate: n.tools.Authenticate, Key: mcp.CallerKey, MaxTextBytes: mcp.MaxTextBytes,
 			AllowedHosts: n.cfg.AllowedHosts, AllowedOrigins: n.cfg.AllowedOrigins,
 			Rate: n.cfg.Rate, Burst: int(2 * n.cfg.Rate), Logger: n.log, Metrics: n.registry,
 		})

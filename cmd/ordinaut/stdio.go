@@ -46,7 +46,7 @@ func serveStdio(ctx context.Context, cfg *config) error {
 	if err != nil {
 		return err
 	}
-	f, err := front.New(front.Config{Server: n.tools.MCP(), Logger: n.log, Metrics: n.registry})
+	f, err := front.New(front.Config{Server: n.tools.MCP(), MaxTextBytes: mcp.MaxTextBytes, Logger: n.log, Metrics: n.registry})
 	if err != nil {
 		return err
 	}
