@@ -28,6 +28,8 @@ type getTaskAnswer struct {
 	NextTimes []timeView      `json:"next_times"`
 	Pipeline  []ordinaut.Step `json:"pipeline,omitempty"`
 	Params    map[string]any  `json:"params,omitempty"`
+	// AgentQuiet are the quiet hours of the task's owner, which bear on it too.
+	AgentQuiet *ordinaut.Quiet `json:"agent_quiet,omitempty"`
 	// Occurrences are there whenever they were asked for, so that none is told from not asked.
 	Occurrences []occurrenceView `json:"occurrences,omitzero"`
 	Condition   *conditionView   `json:"condition,omitempty"`
@@ -41,6 +43,9 @@ func (a getTaskAnswer) text() string {
 	}
 	if a.Params != nil {
 		b.WriteString("\nParams: " + compact(a.Params))
+	}
+	if a.AgentQuiet != nil {
+		b.WriteString("\nIts agent is " + scheduler.QuietWords(a.AgentQuiet) + ".")
 	}
 	switch {
 	case len(a.Occurrences) > 0:
@@ -75,6 +80,9 @@ func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskA
 		return answer, nil
 	}
 	answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
+	if answer.AgentQuiet, err = s.cfg.Store.AgentQuiet(ctx, c.agent.NamespaceID, task.OwnerID); err != nil {
+		return getTaskAnswer{}, err
+	}
 	if task.Spec.Schedule.Kind == ordinaut.ScheduleCondition {
 		state, err := s.cfg.Store.GetCondition(ctx, c.agent.NamespaceID, id)
 		if err != nil {

@@ -114,7 +114,7 @@ func (d *Decider) lay(l *Timeline, task *ordinaut.DueTask) error {
 }
 
 func (d *Decider) exclusion(c *ordinaut.Calendar, zone *time.Location) *exclusion {
-	key := exclusionKey{namespace: c.NamespaceID, name: c.Name, version: c.Version, zone: zone.String()}
+	key := exclusionKey{namespace: c.NamespaceID, name: c.Name, version: c.Version, updatedAt: c.UpdatedAt.UnixMicro(), zone: zone.String()}
 	if x, ok := d.exclusions.recall(key); ok {
 		return x
 	}

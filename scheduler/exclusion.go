@@ -17,11 +17,13 @@ type exclusion struct {
 	times windows // stretches given by instants
 }
 
-// exclusionKey is what an exclusion depends on: the version of a calendar rises with each change.
+// exclusionKey is what an exclusion depends on: the version of a calendar rises with each change, and
+// begins anew when it is removed and made again.
 type exclusionKey struct {
 	namespace ordinaut.NamespaceID
 	name      string
 	version   int
+	updatedAt int64 // Unix microseconds
 	zone      string
 }
 

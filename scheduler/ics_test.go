@@ -219,13 +219,14 @@ func TestReadICSWarns(t *testing.T) {
 // Titles are what a person may see on one line, cut at the border of a character.
 func TestTitlesAreTidy(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{
-		"  a\tb\x1b[31m\u202e ":  "a b[31m",
-		strings.Repeat("ä", 50):  strings.Repeat("ä", 50),
-		strings.Repeat("ä", 60):  strings.Repeat("ä", 48) + "…",
-		strings.Repeat("a", 100): strings.Repeat("a", 100),
-		strings.Repeat("a", 101): strings.Repeat("a", 97) + "…",
+	for _, pair := range [][2]string{
+		{"  a\tb\x1b[31m\u202e ", "a b[31m"},
+		{strings.Repeat("ä", 50), strings.Repeat("ä", 50)},
+		{strings.Repeat("ä", 60), strings.Repeat("ä", 48) + "…"},
+		{strings.Repeat("a", 100), strings.Repeat("a", 100)},
+		{strings.Repeat("a", 101), strings.Repeat("a", 97) + "…"},
 	} {
+		text, want := pair[0], pair[1]
 		if got := title(text); got != want {
 			t.Errorf("title(%q) = %q, want %q", text, got, want)
 		}

@@ -52,7 +52,7 @@ func TestSetCalendarWakesItsObservers(t *testing.T) {
 	create(observer("observes both", "vacation", "holidays"))
 	create(observer("observes the other", "vacation"))
 	paused := create(observer("is paused", "holidays"))
-	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), paused.ID, ""))(t)
+	must(s.PauseTask(t.Context(), storetest.Call(t, s, "pause_task"), paused.ID, "", nil))(t)
 
 	wake, stop := s.Subscribe(store.WakeSchedule)
 	defer stop()

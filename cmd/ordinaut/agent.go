@@ -10,7 +10,7 @@ import (
 
 func newAgent(cfg *config) *cobra.Command {
 	cmd := &cobra.Command{Use: "agent", Short: "Manage the principals that may call"}
-	cmd.AddCommand(newAgentBootstrap(cfg))
+	cmd.AddCommand(newAgentBootstrap(cfg), newAgentQuiet(cfg))
 	return cmd
 }
 

@@ -148,6 +148,9 @@ func (n *node) addScheduler() error {
 		return err
 	}
 	n.work = append(n.work, part{"scheduler", s.Run})
+	if err := n.addRenewer(); err != nil {
+		return err
+	}
 	if err := n.addDispatcher(); err != nil {
 		return err
 	}
