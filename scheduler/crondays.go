@@ -23,17 +23,12 @@ func newCronDays(fields [len(cronFields)]fieldValue) cronDays {
 func (d *cronDays) next(from time.Time) (time.Time, bool) {
 	limit := from.AddDate(horizonYears, 0, 0)
 	for m := monthOf(from); !m.first.After(limit); m = m.following() {
-		if !d.matchMonth(m) {
-			continue
-		}
-		start := 1
+		days := d.in(m)
 		if m.first.Before(from) {
-			start = from.Day()
+			days = days >> from.Day() << from.Day()
 		}
-		for n := start; n <= m.length; n++ {
-			if d.matchDay(m, n) {
-				return m.first.AddDate(0, 0, n-1), true
-			}
+		if days != 0 {
+			return m.first.AddDate(0, 0, bits.TrailingZeros64(days)-1), true
 		}
 	}
 	return time.Time{}, false
@@ -43,79 +38,75 @@ func (d *cronDays) next(from time.Time) (time.Time, bool) {
 func (d *cronDays) count(first, last time.Time) int {
 	total := 0
 	for m := monthOf(first); m.first.Before(last); m = m.following() {
-		if !d.matchMonth(m) {
-			continue
-		}
-		start, past := 1, m.length+1
+		days := d.in(m)
 		if m.first.Before(first) {
-			start = first.Day()
+			days = days >> first.Day() << first.Day()
 		}
-		if !m.following().first.Before(last) && monthOf(last) == m {
-			past = last.Day()
+		if m == monthOf(last) {
+			days &= 1<<last.Day() - 1
 		}
-		for n := start; n < past; n++ {
-			if d.matchDay(m, n) {
-				total++
-			}
-		}
+		total += bits.OnesCount64(days)
 	}
 	return total
 }
 
 // match reports whether the day that begins at midnight matches.
 func (d *cronDays) match(midnight time.Time) bool {
-	m := monthOf(midnight)
-	return d.matchMonth(m) && d.matchDay(m, midnight.Day())
+	return d.in(monthOf(midnight))>>midnight.Day()&1 == 1
 }
 
-func (d *cronDays) matchMonth(m month) bool {
-	return d.monthBits>>m.first.Month()&1 == 1 && d.year.holds(m.first.Year())
-}
-
-// matchDay applies the rule of crontab(5): when both day of month and weekday are restricted, either
-// suffices; a field that begins with * counts as unrestricted, and then both must hold.
-func (d *cronDays) matchDay(m month, n int) bool {
-	byDay, byWeekday := d.byDay(m, n), d.byWeekday(m, n)
-	if d.day.star || d.weekday.star {
-		return byDay && byWeekday
+// in returns the matching days of a month, as bits. By the rule of crontab(5), when both day of month
+// and weekday are restricted, either suffices; a field that begins with * counts as unrestricted, and
+// then both must hold.
+func (d *cronDays) in(m month) uint64 {
+	if d.monthBits>>m.first.Month()&1 == 0 || !d.year.holds(m.first.Year()) {
+		return 0
 	}
-	return byDay || byWeekday
+	days, weekdays := d.byDay(m), d.byWeekday(m)
+	if d.day.star || d.weekday.star {
+		return days & weekdays
+	}
+	return days | weekdays
 }
 
-func (d *cronDays) byDay(m month, n int) bool {
-	if d.dayBits>>n&1 == 1 || (d.day.lastDay && n == m.length) {
-		return true
+func (d *cronDays) byDay(m month) uint64 {
+	days := d.dayBits
+	if d.day.lastDay {
+		days |= 1 << m.length
 	}
 	for rest := d.day.nearest; rest != 0; rest &= rest - 1 {
-		if m.workdayNear(bits.TrailingZeros32(rest)) == n {
-			return true
-		}
+		days |= 1 << m.workdayNear(bits.TrailingZeros32(rest))
 	}
-	return false
+	return days & (1<<(m.length+1) - 2)
 }
 
-func (d *cronDays) byWeekday(m month, n int) bool {
-	w := m.weekday(n)
-	return d.weekdayBits>>w&1 == 1 ||
-		d.weekday.nth[(n-1)/7]>>w&1 == 1 ||
-		(d.weekday.lastWeekday>>w&1 == 1 && n+7 > m.length)
+func (d *cronDays) byWeekday(m month) uint64 {
+	var days uint64
+	for n := 1; n <= m.length; n++ {
+		w := m.weekday(n)
+		if d.weekdayBits>>w&1 == 1 || d.weekday.nth[(n-1)/7]>>w&1 == 1 || (d.weekday.lastWeekday>>w&1 == 1 && n+7 > m.length) {
+			days |= 1 << n
+		}
+	}
+	return days
 }
 
 // month is one month of the calendar.
 type month struct {
 	first  time.Time // its first midnight
 	length int       // in days
+	starts int       // the weekday of its first day
 }
 
 func monthOf(t time.Time) month {
 	first := time.Date(t.Year(), t.Month(), 1, 0, 0, 0, 0, time.UTC)
-	return month{first: first, length: first.AddDate(0, 1, -1).Day()}
+	return month{first: first, length: monthLength(first.Year(), int(first.Month())), starts: int(first.Weekday())}
 }
 
 func (m month) following() month { return monthOf(m.first.AddDate(0, 1, 0)) }
 
 // weekday returns the weekday of day n; Sunday is 0.
-func (m month) weekday(n int) int { return (int(m.first.Weekday()) + n - 1) % 7 }
+func (m month) weekday(n int) int { return (m.starts + n - 1) % 7 }
 
 // workdayNear returns the weekday (Monday to Friday) nearest to day n without leaving the month, or
 // 0 when the month has no day n.
