@@ -8,12 +8,9 @@ import (
 )
 
 func BenchmarkNext(b *testing.B) {
-	berlin, err := time.LoadLocation("Europe/Berlin")
-	if err != nil {
-		b.Fatal(err)
-	}
+	berlin := mustLoad(b, "Europe/Berlin")
 	for _, expr := range []string{
-		"*/5 * * * *", "30 8 * * MON-FRI", "0 0 L * *", "0 0 29 2 */7", "*/5 1 29 2 */7",
+		"*/5 * * * *", "0 8 * * *", "30 8 * * MON-FRI", "0 0 L * *", "0 9 15W * *", "0 9 * * 1#2", "0 0 29 2 */7", "*/5 1 29 2 */7",
 		"58,59 58,59 22,23 31 12 * 2060",
 		"0-59/7,1-58/11,2-57/13,3-56/17,4-55/19 0-59/7,1-58/11,2-57/13,3-56/17,4-55/19 0-23/5,1-22/7 29W,30W 2,3 5#5,5L,4#5,3#5,2#5",
 	} {
@@ -28,6 +25,57 @@ func BenchmarkNext(b *testing.B) {
 				after = next
 			}
 		})
+	}
+}
+
+// BenchmarkNextRRule asks rules of every sort; the old ones began years before, the new ones that day.
+func BenchmarkNextRRule(b *testing.B) {
+	berlin := mustLoad(b, "Europe/Berlin")
+	for _, c := range []struct{ name, start, rule string }{
+		{"daily", "20261122T083000", "FREQ=DAILY"},
+		{"weekly", "20261122T083000", "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,FR"},
+		{"monthly ordinal", "20261122T090000", "FREQ=MONTHLY;BYDAY=2TU"},
+		{"monthly last workday", "20261122T090000", "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"},
+		{"yearly", "20261122T090000", "FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO"},
+		{"new minutely", "20261122T090000", "FREQ=MINUTELY"},
+		{"old minutely", "20211122T090000", "FREQ=MINUTELY"},
+		{"new minutely every 7", "20261122T090000", "FREQ=MINUTELY;INTERVAL=7"},
+		{"old minutely every 7", "20211122T090000", "FREQ=MINUTELY;INTERVAL=7"},
+		{"old secondly", "20211122T090000", "FREQ=SECONDLY"},
+		{"old with count", "20211122T090000", "FREQ=HOURLY;COUNT=100000"},
+		{"a Sunday 29 February", "20211122T090000", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=29;BYDAY=SU"},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			r := mustCompileRRule(b, "DTSTART:"+c.start+"\n"+c.rule, berlin)
+			after := at("2026-11-22T10:00:00Z")
+			for b.Loop() {
+				next, ok := r.next(after)
+				if !ok || next.Year() > 2060 {
+					next = at("2026-11-22T10:00:00Z")
+				}
+				after = next
+			}
+		})
+	}
+}
+
+// BenchmarkCompileRRule includes finding the last time of a rule with COUNT.
+func BenchmarkCompileRRule(b *testing.B) {
+	berlin := mustLoad(b, "Europe/Berlin")
+	for _, rule := range []string{"FREQ=WEEKLY;BYDAY=MO,FR", "FREQ=WEEKLY;BYDAY=MO,FR;COUNT=100", "FREQ=MINUTELY;COUNT=1000000", "FREQ=DAILY;COUNT=20000"} {
+		b.Run(rule, func(b *testing.B) {
+			for b.Loop() {
+				mustCompileRRule(b, "DTSTART:20261122T083000\n"+rule, berlin)
+			}
+		})
+	}
+}
+
+// BenchmarkCountRRule is a year's outage of a rule that is due every minute.
+func BenchmarkCountRRule(b *testing.B) {
+	r := mustCompileRRule(b, "DTSTART:20211122T090000\nFREQ=MINUTELY", mustLoad(b, "Europe/Berlin"))
+	for b.Loop() {
+		r.count(at("2025-11-22T10:00:00Z"), at("2026-11-22T10:00:00Z"))
 	}
 }
 

@@ -6,8 +6,9 @@ type budget struct{ left int }
 
 // Steps for one answer. A step takes some 10 to 30 ns.
 const (
-	// nextBudget is more than a next time needs, whatever the rule: a century has 36,525 days.
-	nextBudget = 120_000
+	// nextBudget is more than a next time needs, whatever the rule: a century has 36,525 days, and dates that
+	// EXDATE takes away make a search go on.
+	nextBudget = 160_000
 	// countBudget is for finding the last time of a rule with COUNT.
 	countBudget = 100_000
 	// tallyBudget is more than the days of any stretch of time that a schedule can have.

@@ -85,6 +85,8 @@ func (r *rrule) bound() error {
 // neverDue says why there is no time later than after within the horizon.
 func (r *rrule) neverDue(after time.Time) error {
 	switch first, ok := r.next(time.Unix(r.start-widest, 0)); {
+	case !ok && r.until < r.start-widest:
+		return badRRule("the rule is never due: UNTIL lies before DTSTART, which is %s", localText(time.Unix(r.start, 0).UTC()))
 	case !ok:
 		return badRRule("the rule is never due: no date satisfies all its parts")
 	case first.After(after):
@@ -99,6 +101,7 @@ func (r *rrule) addDates(text rruleText) {
 		r.removed = append(r.removed, t.moment(r.zone).shifted.Unix())
 	}
 	slices.Sort(r.removed)
+	r.removed = slices.Compact(r.removed)
 	for _, t := range text.added {
 		m := t.moment(r.zone)
 		if !r.isRemoved(m.shifted.Unix()) {
@@ -224,7 +227,7 @@ func (r *rrule) countDates(from, to int64, b *budget) int {
 			total++
 		}
 	}
-	for _, at := range slices.Compact(slices.Clone(r.removed)) {
+	for _, at := range r.removed {
 		if from < at && at <= to && r.byRule(at, b) {
 			total--
 		}

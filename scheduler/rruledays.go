@@ -157,12 +157,15 @@ func (d *dayRule) matches(n int, on date) bool {
 	if d.yearDays.used && !d.yearDays.holds(n-date{on.year, 1, 1}.number()+1, yearLength(on.year)) {
 		return false
 	}
+	if d.byWeekday && !d.matchesWeekday(n, on) {
+		return false
+	}
 	if d.weeks.used {
 		if week, weeks := weekOf(n, d.weekStart); !d.weeks.holds(week, weeks) {
 			return false
 		}
 	}
-	return !d.byWeekday || d.matchesWeekday(n, on)
+	return true
 }
 
 func (d *dayRule) matchesWeekday(n int, on date) bool {
