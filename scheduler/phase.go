@@ -47,11 +47,11 @@ func (l *Timeline) phase(first, through time.Time) phase {
 // are looked at one by one.
 func (l *Timeline) glance(first, through time.Time, v verdict) time.Time {
 	if v.calendar != "" && l.shifts {
-		if far := l.tooFar(first); v.skipped && far.After(first) {
-			through = earlierOf(through, far.Add(-1))
-		} else {
+		far := l.tooFar(first)
+		if !v.skipped || !far.After(first) {
 			return first
 		}
+		through = earlierOf(through, far.Add(-1))
 	}
 	if edge, ok := l.edge(first); ok {
 		through = earlierOf(through, edge.Add(-1))

@@ -23,7 +23,8 @@ func TestDecideCountsWhatItStarts(t *testing.T) {
 	}{
 		"all, skip": {
 			"10:02:30", func(d *ordinaut.DueTask) { d.CatchUp = ordinaut.CatchUpAll },
-			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:02:00", 2, "skipped", "overlap"}}, "10:03:00",
+			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:02:00", 2, "skipped", "overlap"}},
+			"10:03:00",
 		},
 		"all, buffer_one": {
 			"10:02:30", func(d *ordinaut.DueTask) { d.CatchUp, d.Overlap = ordinaut.CatchUpAll, ordinaut.OverlapBufferOne },
@@ -41,29 +42,35 @@ func TestDecideCountsWhatItStarts(t *testing.T) {
 			"10:00:00", func(d *ordinaut.DueTask) {
 				d.Overlap, d.Busy, d.Buffered = ordinaut.OverlapBufferAll, true, maxBuffered
 			},
-			[]row{{"10:00:00", "10:00:00", 1, "skipped", "buffer_full"}}, "10:01:00",
+			[]row{{"10:00:00", "10:00:00", 1, "skipped", "buffer_full"}},
+			"10:01:00",
 		},
 		"max_runs, the last": {
 			"10:00:00", func(d *ordinaut.DueTask) { d.MaxRuns, d.RunsStarted = 3, 2 },
-			[]row{{"10:00:00", "10:00:00", 1, "started", ""}}, "",
+			[]row{{"10:00:00", "10:00:00", 1, "started", ""}},
+			"",
 		},
 		"max_runs, two of three": {
 			"10:02:30", func(d *ordinaut.DueTask) {
 				d.CatchUp, d.Overlap, d.MaxRuns = ordinaut.CatchUpAll, ordinaut.OverlapAllow, 2
 			},
-			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:01:00", 1, "started", ""}}, "",
+			[]row{{"10:00:00", "10:00:00", 1, "started", ""}, {"10:01:00", "10:01:00", 1, "started", ""}},
+			"",
 		},
 		"snoozed": {
 			"10:00:00", func(d *ordinaut.DueTask) { snooze(d, start.Add(-time.Hour), start) },
-			[]row{{"09:00:00", "09:00:00", 1, "started", "snoozed"}, {"10:00:00", "10:00:00", 1, "skipped", "overlap"}}, "10:01:00",
+			[]row{{"09:00:00", "09:00:00", 1, "started", "snoozed"}, {"10:00:00", "10:00:00", 1, "skipped", "overlap"}},
+			"10:01:00",
 		},
 		"snoozed, too late": {
 			"10:00:00", func(d *ordinaut.DueTask) { snooze(d, start.Add(-3*time.Hour), start.Add(-61*time.Minute)) },
-			[]row{{"07:00:00", "07:00:00", 1, "missed", "too_late"}, {"10:00:00", "10:00:00", 1, "started", ""}}, "10:01:00",
+			[]row{{"07:00:00", "07:00:00", 1, "missed", "too_late"}, {"10:00:00", "10:00:00", 1, "started", ""}},
+			"10:01:00",
 		},
 		"the pause is over": {
 			"10:02:30", func(d *ordinaut.DueTask) { d.State = ordinaut.TaskPaused },
-			[]row{{"10:00:00", "10:01:00", 2, "skipped", "paused"}, {"10:02:00", "10:02:00", 1, "started", ""}}, "10:03:00",
+			[]row{{"10:00:00", "10:01:00", 2, "skipped", "paused"}, {"10:02:00", "10:02:00", 1, "started", ""}},
+			"10:03:00",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -171,8 +178,10 @@ func TestPreviewAppliesPolicies(t *testing.T) {
 			{"28T08:00", "30T08:00", "30T08:00", 3, "started", "", ""},
 		}},
 		"deferred": {
-			ordinaut.Schedule{Kind: ordinaut.ScheduleCron, Expr: "0 */4 * * *", Timezone: "Europe/Berlin"}, nil,
-			&ordinaut.Quiet{Hours: []ordinaut.QuietHours{{From: "22:00", To: "07:30"}}}, nil, []told{
+			ordinaut.Schedule{Kind: ordinaut.ScheduleCron, Expr: "0 */4 * * *", Timezone: "Europe/Berlin"},
+			nil,
+			&ordinaut.Quiet{Hours: []ordinaut.QuietHours{{From: "22:00", To: "07:30"}}}, nil,
+			[]told{
 				{"26T15:00", "26T15:00", "26T15:00", 1, "started", "", ""},
 				{"26T19:00", "26T19:00", "26T19:00", 1, "started", "", ""},
 				{"26T23:00", "27T03:00", "27T06:30", 2, "started", "quiet_hours", ""},
@@ -180,7 +189,8 @@ func TestPreviewAppliesPolicies(t *testing.T) {
 		},
 		"dropped": {
 			daily, nil,
-			&ordinaut.Quiet{Action: ordinaut.QuietDrop, Hours: []ordinaut.QuietHours{{From: "00:00", To: "12:00", Days: []string{"FRI"}}}}, nil, []told{
+			&ordinaut.Quiet{Action: ordinaut.QuietDrop, Hours: []ordinaut.QuietHours{{From: "00:00", To: "12:00", Days: []string{"FRI"}}}}, nil,
+			[]told{
 				{"27T08:00", "27T08:00", "27T08:00", 1, "skipped", "quiet_hours", ""},
 				{"28T08:00", "28T08:00", "28T08:00", 1, "started", "", ""},
 			},
