@@ -133,6 +133,10 @@ func TestEachEventStartsEachTaskOnce(t *testing.T) {
 	}
 	stopOne()
 	stopTwo()
+	var left int
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM event_queue`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("%d events are queued still, error %v", left, err)
+	}
 	for pattern, task := range tasks {
 		runs, err := one.ListRuns(t.Context(), task.NamespaceID, store.RunFilter{TaskID: task.ID, Limit: 1000})
 		if err != nil {
