@@ -103,7 +103,7 @@ func (j *judge) explanation(chosen finding, all []finding, q Question) Explanati
 	if q.Full {
 		rows = fullRows
 	}
-	rule := rules()[chosen.code]
+	rule := j.rule(chosen.code)
 	e := Explanation{
 		Verdict: chosen.code, Sentence: rule.sentence(j, chosen), Evidence: j.evidence(chosen, q),
 		Counts: map[ordinaut.VerdictCode]int{}, Cut: j.cut,
@@ -137,7 +137,7 @@ func (j *judge) mostRecentProblem(all []finding) finding {
 			next = f
 			continue
 		}
-		if rules()[f.code].problem && !f.fulfilled() {
+		if j.rule(f.code).problem && !f.fulfilled() {
 			return *f
 		}
 		if latest == nil {

@@ -23,6 +23,7 @@ type judge struct {
 	zone  *time.Location
 	spans []span
 	runs  map[ordinaut.RunID]*ordinaut.Run
+	rules map[ordinaut.VerdictCode]rule
 	// cut reports that some nominal times were not looked at.
 	cut bool
 }
@@ -53,7 +54,7 @@ func (f finding) fulfilled() bool {
 }
 
 func newJudge(h ordinaut.TaskHistory) *judge {
-	j := &judge{TaskHistory: h, runs: make(map[ordinaut.RunID]*ordinaut.Run, len(h.Runs))}
+	j := &judge{TaskHistory: h, rules: rules(), runs: make(map[ordinaut.RunID]*ordinaut.Run, len(h.Runs))}
 	for i := range h.Runs {
 		j.runs[h.Runs[i].ID] = &h.Runs[i]
 	}
@@ -63,6 +64,15 @@ func newJudge(h ordinaut.TaskHistory) *judge {
 	}
 	j.spans = spansOf(h)
 	return j
+}
+
+// rule returns the rule of a verdict. A reason that a newer version of the program has written is told as
+// it stands.
+func (j *judge) rule(code ordinaut.VerdictCode) rule {
+	if r, known := j.rules[code]; known {
+		return r
+	}
+	return rule{problem: true, sentence: func(j *judge, f finding) string { return j.subject(f) + ": " + string(f.code) + "." }}
 }
 
 // findings judges all of the stretch, oldest first: the ledger's rows, the nominal times that have none,
@@ -89,8 +99,8 @@ func (j *judge) findings() []finding {
 // latestLook leaves out the probes that found nothing to start, save the latest: they are many, and all alike.
 func latestLook(all []finding) []finding {
 	seen := false
-	for i := len(all) - 1; i >= 0; i-- {
-		if f := all[i]; f.kind != ordinaut.RunProbe || f.code != ordinaut.ReasonConditionFalse.Verdict() {
+	for i, f := range slices.Backward(all) {
+		if f.kind != ordinaut.RunProbe || f.code != ordinaut.ReasonConditionFalse.Verdict() {
 			continue
 		}
 		if seen {
