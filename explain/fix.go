@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
 )
 
 const (
@@ -124,7 +125,20 @@ func recreate(j *judge, _ finding) *Fix {
 	return f
 }
 
+// shiftExcluded moves excluded times. A schedule that is due too often for that, or moves them as far as it
+// goes already, can only stop observing its calendars.
 func shiftExcluded(j *judge, _ finding) *Fix {
+	shifted := j.Task.Spec.Schedule
+	if shifted.Rules == nil {
+		return j.runNow("")
+	}
+	already := shifted.Rules.OnExcluded == ordinaut.ExcludedShift
+	shifted.Rules = ruled(shifted.Rules, func(r *ordinaut.Rules) { r.OnExcluded = ordinaut.ExcludedShift })
+	if _, _, err := scheduler.Parse(shifted, j.Now); err != nil || already {
+		return j.reschedule("lets it no longer observe its calendars", func(s *ordinaut.Schedule) {
+			s.Rules = ruled(s.Rules, func(r *ordinaut.Rules) { r.Calendars, r.OnExcluded = nil, "" })
+		})
+	}
 	return j.reschedule("moves what a calendar excludes to the next day that is free, instead of skipping it", func(s *ordinaut.Schedule) {
 		s.Rules = ruled(s.Rules, func(r *ordinaut.Rules) { r.OnExcluded = ordinaut.ExcludedShift })
 	})

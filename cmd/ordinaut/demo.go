@@ -83,7 +83,7 @@ func runDemo(ctx context.Context, _ *config, w io.Writer) (err error) {
 	}()
 	fmt.Fprintf(w, "\n   %s %s\n", d.bold("Ordinaut"), d.dim("· the scheduler that an assistant drives · "+buildVersion()))
 	for _, scene := range []func(context.Context) error{
-		d.raise, d.connect, d.preview, d.create, d.runNow, d.crash, d.review, d.invite,
+		d.raise, d.connect, d.preview, d.create, d.calendar, d.runNow, d.crash, d.review, d.invite,
 	} {
 		if err := scene(ctx); err != nil {
 			return err
