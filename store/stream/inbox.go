@@ -63,6 +63,7 @@ type InboxConfig struct {
 type Inbox struct {
 	cfg     InboxConfig
 	client  redis.UniversalClient
+	own     func() (redis.UniversalClient, func())
 	entries *prometheus.CounterVec
 	// What follows is only used by Run's goroutine.
 	keys       []string          // the inboxes that have a group
@@ -79,7 +80,7 @@ func (s *Stream) NewInbox(cfg InboxConfig) (*Inbox, error) {
 		return nil, errors.New("stream: InboxConfig.Namespaces, Check and Receive are required")
 	}
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
-	b := &Inbox{cfg: cfg, client: s.cfg.Client, entries: prometheus.NewCounterVec(prometheus.CounterOpts{
+	b := &Inbox{cfg: cfg, client: s.cfg.Client, own: s.ownClient, entries: prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "ordinaut_inbox_entries_total", Help: "Entries read from inboxes by what became of them: stored, repeated or rejected.",
 	}, []string{"outcome"})}
 	if cfg.Registerer != nil {
@@ -92,7 +93,7 @@ func (s *Stream) NewInbox(cfg InboxConfig) (*Inbox, error) {
 
 // Run reads until ctx ends and then returns nil. A Redis or a Postgres that is away is waited for.
 func (b *Inbox) Run(ctx context.Context) error {
-	client, closeClient := ownClient(b.client)
+	client, closeClient := b.own()
 	defer closeClient()
 	// Nothing else ends a read from a server that does not answer any more.
 	stop := context.AfterFunc(ctx, closeClient)

@@ -24,7 +24,7 @@ const (
 func (s *Stream) readLoop(ctx context.Context) {
 	read := s.readEach
 	if !s.spread() {
-		client, closeClient := ownClient(s.cfg.Client)
+		client, closeClient := s.ownClient()
 		defer closeClient()
 		// Nothing else ends a read from a server that does not answer any more.
 		stop := context.AfterFunc(ctx, closeClient)
@@ -65,15 +65,25 @@ func isSpread(client redis.UniversalClient) bool {
 	}
 }
 
-// ownClient returns a client of a reader's own, so that blocked reads take no connection from anybody,
-// and the function that closes it, once.
-func ownClient(of redis.UniversalClient) (redis.UniversalClient, func()) {
+// readerOptions returns what a reader's own client is made with; nil when readers share the client. A client
+// writes into its options whenever it connects, so they are copied before anything does.
+func readerOptions(of redis.UniversalClient) *redis.Options {
 	shared, ok := of.(*redis.Client)
 	if !ok {
-		return of, func() {}
+		return nil
 	}
 	options := *shared.Options()
 	options.PoolSize, options.MinIdleConns, options.MaxRetries = 1, 0, -1
+	return &options
+}
+
+// ownClient returns a client of a reader's own, so that blocked reads take no connection from anybody,
+// and the function that closes it, once.
+func (s *Stream) ownClient() (redis.UniversalClient, func()) {
+	if s.reader == nil {
+		return s.cfg.Client, func() {}
+	}
+	options := *s.reader
 	client := redis.NewClient(&options)
 	return client, sync.OnceFunc(func() { _ = client.Close() }) // nothing is lost with it
 }

@@ -65,7 +65,9 @@ type Stream struct {
 	dirty   *dirty
 	topics  *topics
 	nudges  nudges
-	up      atomic.Bool
+	// reader is what the clients of readers are made with; see [readerOptions].
+	reader *redis.Options
+	up     atomic.Bool
 	// missed tells that Redis did not answer, and that the log says so.
 	missed atomic.Bool
 	// warned is when complain last spoke, in Unix seconds.
@@ -90,6 +92,7 @@ func New(cfg Config) (*Stream, error) {
 	}
 	return &Stream{
 		cfg: cfg, metrics: m, pending: newPending(cfg.Buffer), dirty: newDirty(), topics: newTopics(), nudges: newNudges(),
+		reader: readerOptions(cfg.Client),
 	}, nil
 }
 
