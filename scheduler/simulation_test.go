@@ -236,6 +236,10 @@ func (s *simulation) tickBoth(t *testing.T) {
 	}
 	both.Wait()
 	s.tick(t, 0)
+	// A run may have been left waiting because the other scheduler held its task.
+	if _, err := s.stores[0].ReleaseRuns(t.Context(), 2*simulatedTasks); err != nil {
+		t.Error(err)
+	}
 }
 
 func (s *simulation) tick(t *testing.T, i int) {
