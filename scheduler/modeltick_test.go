@@ -214,7 +214,7 @@ func (m *model) admit(now time.Time) modelFate {
 		return start
 	case o == ordinaut.OverlapSkip:
 		return modelFate{fate: ordinaut.FateSkipped, reason: ordinaut.ReasonOverlap}
-	case o == ordinaut.OverlapBufferOne && m.waiting > 0:
+	case o == ordinaut.OverlapBufferOne && m.waiting > 0, o == ordinaut.OverlapBufferAll && m.waiting == 100:
 		return modelFate{fate: ordinaut.FateSkipped, reason: ordinaut.ReasonBufferFull}
 	case o == ordinaut.OverlapCancelRunning:
 		m.waiting, m.live = 0, now.Add(m.takes)

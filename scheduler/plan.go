@@ -45,10 +45,13 @@ type Plan struct {
 	zone   *time.Location
 	starts time.Time // zero: no lower bound
 	ends   time.Time // zero: no upper bound
-	last   atomic.Pointer[answer]
+	recent [1 << answerBits]atomic.Pointer[answer]
 }
 
-// answer remembers the latest question to a plan: tasks that share a schedule ask it in the same tick.
+// answerBits is how many questions a plan remembers, as a power of two.
+const answerBits = 2
+
+// answer remembers a recent question to a plan: tasks that share a schedule ask the same in one tick.
 type answer struct {
 	after, next time.Time
 	ok          bool
@@ -98,11 +101,13 @@ func compileRule(s ordinaut.Schedule, zone *time.Location, starts time.Time) (ru
 // Next returns the first occurrence strictly later than after, in UTC, or false when there is none
 // within 40 years or before the schedule ends.
 func (p *Plan) Next(after time.Time) (time.Time, bool) {
-	if a := p.last.Load(); a != nil && a.after.Equal(after) {
+	const spread = 0x9e3779b97f4a7c15 // neighbours in time go to different places
+	place := &p.recent[uint64(after.UnixNano())*spread>>(64-answerBits)]
+	if a := place.Load(); a != nil && a.after.Equal(after) {
 		return a.next, a.ok
 	}
 	next, ok := p.next(after)
-	p.last.Store(&answer{after: after, next: next, ok: ok})
+	place.Store(&answer{after: after, next: next, ok: ok})
 	return next, ok
 }
 

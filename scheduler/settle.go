@@ -18,7 +18,7 @@ type settling struct {
 	paused     bool
 	snoozeOver bool
 	// room and one spare the usual case an allocation.
-	room [2]phase
+	room [1]phase
 	one  [1]start
 }
 

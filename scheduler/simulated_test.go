@@ -53,7 +53,7 @@ func (s *simulation) makeTask(t *testing.T, calendars []ordinaut.Calendar, agent
 	}
 	is, seldom := s.kind(&schedule)
 	if s.IntN(6) == 0 {
-		ends := s.start.Add(4 * day).Add(s.upTo(4 * day)) .Truncate(time.Minute) // past a weekend
+		ends := s.start.Add(4 * day).Add(s.upTo(4 * day)).Truncate(time.Minute) // past a weekend
 		if schedule.Kind != ordinaut.ScheduleOnce {
 			schedule.EndsAt = &ends
 		}

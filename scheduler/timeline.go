@@ -109,7 +109,7 @@ func (l *Timeline) verdict(at time.Time) verdict {
 
 // room returns how far jitter may delay what is due at at: not past the nominal time that follows.
 func (l *Timeline) room(at time.Time) time.Duration {
-	if next, ok := l.plan.next(at); ok {
+	if next, ok := l.plan.Next(at); ok {
 		return min(l.jitter, next.Sub(at))
 	}
 	return l.jitter
