@@ -68,7 +68,7 @@ func newRoot(cfg *config) *cobra.Command {
 	})
 	root.AddCommand(
 		newServe(cfg), newStdio(cfg), newDemo(cfg), newCall(cfg), newAgent(cfg),
-		newMigrate(cfg), newDoctor(cfg), newBench(cfg), newVersion(), newExampleServer(),
+		newMigrate(cfg), newDoctor(cfg), newVerify(cfg), newBench(cfg), newVersion(), newExampleServer(),
 	)
 	return root
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"regexp"
 	"testing"
 	"time"
 
@@ -38,9 +40,7 @@ func TestTenMinutesOfNothing(t *testing.T) {
 	tasks := map[string]string{}
 	for name, policy := range policies {
 		schedule := map[string]any{"kind": "interval", "expr": "PT1M"}
-		for key, value := range policy.schedule {
-			schedule[key] = value
-		}
+		maps.Copy(schedule, policy.schedule)
 		tasks[name] = p.createWebTask(s, name, schedule, "/fast")
 	}
 	// Interval counts from the creation: each task is first due a minute on.
@@ -76,5 +76,56 @@ func TestTenMinutesOfNothing(t *testing.T) {
 		eventually(t, name+": its runs end", func() bool {
 			return len(runs(t, s, map[string]any{"task_id": tasks[name], "states": []string{"succeeded"}})) == want
 		})
+	}
+	if out, err := p.verified(); err != nil {
+		t.Errorf("verify after the outage: %v\n%s", describe(err), out)
+	}
+}
+
+// verified is what ordinaut verify says of the plant's database.
+func (p *plant) verified() (string, error) {
+	out, err := p.command("verify").Output()
+	return string(out), err
+}
+
+// Each planted violation of the ledger is told by verify, on a database that it passed before.
+func TestVerifyTellsPlantedViolations(t *testing.T) {
+	t.Parallel()
+	dsn := storetest.DB(t)
+	p := newPlantOn(t, dsn, "")
+	s := p.dial(p.serve("api,scheduler,worker"), "")
+	task := p.createWebTask(s, "tick", map[string]any{"kind": "cron", "expr": "* * * * * *", "overlap": "allow"}, "/fast")
+	eventually(t, "it has run four times", func() bool {
+		return len(runs(t, s, map[string]any{"task_id": task, "states": []string{"succeeded"}})) >= 4
+	})
+	s.must(t, "pause_task", map[string]any{"task_id": task}, &struct{}{})
+	eventually(t, "all runs end", func() bool {
+		return len(runs(t, s, map[string]any{"states": []string{"queued", "running", "waiting"}})) == 0
+	})
+	if out, err := p.verified(); err != nil {
+		t.Fatalf("a healthy database: %v\n%s", describe(err), out)
+	}
+	pool := storetest.Pool(t, dsn)
+	for _, plant := range []struct{ law, sql string }{
+		{"L6", `DELETE FROM occurrence WHERE nominal_at = (SELECT nominal_at FROM occurrence ORDER BY nominal_at OFFSET 1 LIMIT 1)`},
+		{"L2", `SELECT 1`}, // the run of the row that was just deleted
+		{"L1", `UPDATE occurrence SET run_id = gen_random_uuid() WHERE nominal_at = (SELECT max(nominal_at) FROM occurrence)`},
+		{"L3", `UPDATE occurrence SET reason = 'whim' WHERE nominal_at = (SELECT max(nominal_at) FROM occurrence)`},
+		{"L4", `UPDATE occurrence SET last_at = last_at + interval '5 seconds' WHERE nominal_at = (SELECT min(nominal_at) FROM occurrence)`},
+		{"L5", `SELECT 1`}, // it now ends later and counts once
+		{"R1", `INSERT INTO queue (namespace_id, run_id, task_id, rank_at, priority) SELECT namespace_id, id, task_id, now(), 5 FROM run LIMIT 1`},
+		{"R2", `UPDATE run SET finished_at = NULL`},
+		{"R3", `UPDATE step SET epoch = 99`},
+		{"T1", `UPDATE task SET state = 'active', due_at = NULL`},
+		{"T2", `UPDATE task SET next_at = (SELECT min(nominal_at) FROM occurrence)`},
+		{"T3", `UPDATE task SET due_at = now() - interval '5 minutes'`},
+	} {
+		if _, err := pool.Exec(t.Context(), plant.sql); err != nil {
+			t.Fatalf("%s: %v", plant.law, err)
+		}
+		out, err := p.verified()
+		if err == nil || !regexp.MustCompile(`(?m)^`+plant.law+` .* [1-9]\d*$`).MatchString(out) {
+			t.Errorf("verify does not tell a violation of %s (%v):\n%s", plant.law, err, out)
+		}
 	}
 }
