@@ -74,6 +74,10 @@ func readerOptions(of redis.UniversalClient) *redis.Options {
 	}
 	options := *shared.Options()
 	options.PoolSize, options.MinIdleConns, options.MaxRetries = 1, 0, -1
+	if shared := options.MaintNotificationsConfig; shared != nil {
+		own := *shared // this is what it writes into
+		options.MaintNotificationsConfig = &own
+	}
 	return &options
 }
 
