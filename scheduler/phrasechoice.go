@@ -24,8 +24,12 @@ func (p *phraseParser) choices() ([]choice, error) {
 	if i.unit == unitNone && !i.single() && !i.hasDays() && len(i.times) == 0 && len(p.open) == 0 {
 		return nil, p.notUnderstood("the phrase does not say when")
 	}
+	if err := p.contradiction(); err != nil {
+		return nil, err
+	}
 	open := append([]choice{}, p.open...)
 	open = append(open, p.askOnce()...)
+	open = append(open, p.askWhichOfMonth()...)
 	open = append(open, p.askDay()...)
 	if i.weekdays != 0 && len(i.days) > 0 {
 		open = append(open, choice{"Must the day of the week and that of the month meet, or does either do?", []func(*intent){
@@ -88,7 +92,7 @@ func (p *phraseParser) askDay() []choice {
 		i.days = []int{1}
 		i.note("no day of the month was named, so it is the first")
 		return nil
-	case i.unit == unitMonth:
+	case i.unit == unitMonth, i.months != 0:
 		return []choice{{"On which day of the month?", []func(*intent){onDay(1), onDay(-1), onDay(15)}}}
 	default:
 		on := func(m time.Month, d int) func(*intent) {

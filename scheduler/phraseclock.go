@@ -110,6 +110,9 @@ func (p *phraseParser) half(c dayTime) dayTime {
 	}
 	for _, part := range dayParts() {
 		if p.take("in", "the", part) || part == "night" && p.take("at", part) {
+			if !c.fits(part) {
+				p.fail("%s is not in the %s", c.shown, part)
+			}
 			c.shown = strings.Join(p.words[at:p.at], " ")
 			c = c.inPart(part)
 			c.whole = false

@@ -181,7 +181,7 @@ func (p *phraseParser) date() (time.Time, bool) {
 	case p.take("today"):
 		return p.today(), true
 	case p.take("tonight"):
-		p.intent.part = "evening"
+		p.setPart("evening")
 		return p.today(), true
 	case p.take("tomorrow"):
 		p.partOfDay()
@@ -229,8 +229,7 @@ func (p *phraseParser) namedDay() (time.Time, bool) {
 func (p *phraseParser) partOfDay() bool {
 	for _, part := range dayParts() {
 		if p.take(part) {
-			p.intent.part = part
-			return true
+			return p.setPart(part)
 		}
 	}
 	return false

@@ -97,6 +97,9 @@ func (p *phraseParser) monthDays() bool {
 	if len(numbers) == 0 {
 		return false
 	}
+	if p.peek(0) == "last" {
+		return p.fail("of what is counted from the end only the last has a form")
+	}
 	i := &p.intent
 	switch at := p.at; {
 	case p.takeAny("day", "days"):

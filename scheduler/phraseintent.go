@@ -126,18 +126,3 @@ func (i *intent) firstMatch(after time.Time, times []int) (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
-
-// dayParts are the parts of the day that a phrase may name.
-func dayParts() []string { return []string{"morning", "afternoon", "evening", "night"} }
-
-// inPart returns a plain time in a part of the day. The night is that of 6 in the evening to 6 in the morning.
-func (c dayTime) inPart(part string) dayTime {
-	switch part {
-	case "morning":
-		return c.inHalf(false)
-	case "night":
-		return c.inHalf(c.hour >= 6 && c.hour < 12)
-	default:
-		return c.inHalf(true)
-	}
-}

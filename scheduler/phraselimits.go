@@ -1,7 +1,6 @@
 package scheduler
 
 import (
-	"slices"
 	"strings"
 	"time"
 )
@@ -9,7 +8,7 @@ import (
 // timeClause reads at 8:30 and 17:00, at :20, at noon, and a time without at if nothing else can be
 // meant.
 func (p *phraseParser) timeClause() bool {
-	at := p.takeAny("at", "by")
+	at := p.take("at")
 	if minute, ok := p.minuteOfHour(); ok {
 		if p.intent.minute >= 0 {
 			return p.fail("the phrase names two minutes of the hour")
@@ -71,55 +70,6 @@ func (p *phraseParser) windowClause() bool {
 		return p.fail("the phrase names two stretches of the day")
 	}
 	p.intent.window = &[2]dayTime{from, to}
-	return true
-}
-
-// exceptions reads except on Sundays, except in August, except holidays.
-func (p *phraseParser) exceptions() bool {
-	if !p.takeAny("except", "excluding", "excepting", "without") && !p.take("but", "not") {
-		return false
-	}
-	p.takeAny("on", "in", "for", "during")
-	p.take("the")
-	if days, _, ok := p.weekdayList(); ok {
-		p.intent.without |= days
-		return true
-	}
-	if months, ok := p.monthList(); ok {
-		if p.intent.months == 0 {
-			p.intent.months = allMonths
-		}
-		p.intent.months &^= months
-		return true
-	}
-	p.take("calendar")
-	name := p.peek(0)
-	if name == "" {
-		return false
-	}
-	p.skip(1)
-	p.takeAny("calendar")
-	return p.exceptCalendar(name)
-}
-
-const allMonths = 0b1111111111110
-
-// exceptCalendar takes a calendar's name, and asks which one is meant when none is called so.
-func (p *phraseParser) exceptCalendar(name string) bool {
-	known := p.setting.Calendars
-	if slices.Contains(known, name) {
-		p.intent.calendars = append(p.intent.calendars, name)
-		return true
-	}
-	if len(known) == 0 {
-		return p.fail("there is no calendar %s to except; set_calendar makes one, or leave the exception out", quote(name))
-	}
-	ask := choice{question: "There is no calendar " + quote(name) + ": which one is to be excepted, if any?"}
-	for _, other := range known[:min(len(known), maxMeanings-1)] {
-		ask.ways = append(ask.ways, func(i *intent) { i.calendars = append(i.calendars, other) })
-	}
-	ask.ways = append(ask.ways, func(i *intent) { i.note("nothing is excepted") })
-	p.open = append(p.open, ask)
 	return true
 }
 

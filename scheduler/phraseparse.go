@@ -19,6 +19,8 @@ type phraseParser struct {
 	intent  intent
 	open    []choice
 	err     error // a clause that was read and cannot be
+	// excepting says that what is read is excepted, where "or" is as good as "and".
+	excepting bool
 }
 
 func newPhraseParser(text string, in PhraseSetting) (*phraseParser, error) {
@@ -68,7 +70,10 @@ func (p *phraseParser) takeAny(words ...string) bool {
 
 // joint passes over what joins the items of a list.
 func (p *phraseParser) joint() {
-	for p.takeAny(",", "and", "or") {
+	for p.takeAny(",", "and") || p.peek(0) == "or" {
+		if p.take("or") && !p.excepting {
+			p.fail("“or” leaves open which of them; name one, or write “and” for both")
+		}
 	}
 }
 
@@ -90,12 +95,19 @@ func (p *phraseParser) parse() error {
 	clauses := []func() bool{
 		p.rhythm, p.adverb, p.relative, p.dateClause, p.exceptions, p.limits, p.windowClause, p.monthDays, p.weekdayClause, p.timeClause, p.monthClause,
 	}
+	var groups timeGroups
 	for p.at < len(p.words) {
 		if p.takeAny("on", "the", ",", "and", "please", "also") {
 			continue
 		}
 		if !slices.ContainsFunc(clauses, p.try) {
+			if p.err != nil {
+				return p.err
+			}
 			return p.notUnderstood("%s was not understood", quote(p.shown[p.at]))
+		}
+		if p.err == nil && groups.clash(p.intent.times) {
+			p.fail("times of day that are not the same for all the days take a task each")
 		}
 		if p.err != nil {
 			return p.err
@@ -165,12 +177,14 @@ func (p *phraseParser) counted(n int) bool {
 	}
 	for _, part := range dayParts() {
 		if p.take(part) {
-			p.intent.part = part
-			return p.setRhythm(n, unitDay)
+			return p.setPart(part) && p.setRhythm(n, unitDay)
 		}
 	}
 	if days, _, ok := p.weekdayList(); ok {
 		p.intent.weekdays |= days
+		if n > 1 && days&workingDays == workingDays {
+			return p.failNthWorkday()
+		}
 		if n > 1 {
 			return p.setRhythm(n, unitWeek)
 		}
@@ -198,6 +212,9 @@ func (p *phraseParser) everyNth(n int) (done, ok bool) {
 		p.at = at
 		return false, false
 	}
+	if days&workingDays == workingDays {
+		return p.failNthWorkday(), true
+	}
 	names := strings.Join(p.shown[at+1:p.at], " ")
 	p.open = append(p.open, choice{
 		question: "Does “every " + quoteWord(word) + " " + quoteWord(names) + "” mean one in " + plural(n, "week") + ", or the " + ordinal(n) + " of each month?",
@@ -214,8 +231,10 @@ func (p *phraseParser) adverb() bool {
 	switch {
 	case p.take("hourly"):
 		return p.setRhythm(1, unitHour)
-	case p.takeAny("daily", "nightly"):
+	case p.take("daily"):
 		return p.setRhythm(1, unitDay)
+	case p.take("nightly"):
+		return p.setPart("night") && p.setRhythm(1, unitDay)
 	case p.take("weekly"):
 		return p.setRhythm(1, unitWeek)
 	case p.take("fortnightly"):
@@ -227,7 +246,7 @@ func (p *phraseParser) adverb() bool {
 	case p.takeAny("yearly", "annually"):
 		return p.setRhythm(1, unitYear)
 	case p.take("once"):
-		p.intent.once = true
+		p.intent.once = !slices.Contains([]string{"daily", "weekly", "monthly", "yearly", "annually"}, p.peek(0))
 		return true
 	default:
 		return false

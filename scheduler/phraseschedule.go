@@ -22,8 +22,8 @@ func (p *phraseParser) schedule(i *intent) (ordinaut.Schedule, error) {
 	if err != nil {
 		return s, err
 	}
-	for n := range i.times {
-		i.times[n] = i.settleClock(i.times[n])
+	if err := p.settleTimes(i); err != nil {
+		return s, err
 	}
 	times := clockMinutes(i.times)
 	if !i.starts.IsZero() {
