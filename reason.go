@@ -27,6 +27,7 @@ const (
 	ReasonPausedAfterFailures Reason = "paused_after_failures" // the task was paused when it was due, after too many failures in a row
 	ReasonCooldown            Reason = "cooldown"              // a condition was met within cooldown_seconds of its latest start
 	ReasonDeadlinePassed      Reason = "deadline_passed"       // a condition's deadline came before it started anything
+	ReasonScheduleChanged     Reason = "schedule_changed"      // it waited to start when the task's schedule was changed
 )
 
 // Reasons of runs and steps that did not succeed.
@@ -44,7 +45,7 @@ const (
 	ReasonRateLimited       Reason = "rate_limited"       // the other side asked to wait, longer than retries allow
 	ReasonCanceled          Reason = "canceled"           // somebody called cancel_run
 	ReasonWorkerCrashed     Reason = "worker_crashed"     // its worker died under it too often
-	ReasonTaskDeleted       Reason = "task_deleted"       // its task was deleted while it waited
+	ReasonTaskDeleted       Reason = "task_deleted"       // its task was deleted while it, or the occurrence, waited
 	ReasonSuperseded        Reason = "superseded"         // its task came due again and its policy is cancel_running
 	ReasonConditionFalse    Reason = "condition_false"    // a step's if was false, so the step was skipped
 	ReasonInternal          Reason = "internal"           // our fault; the log has the details
@@ -57,7 +58,7 @@ func Reasons() []Reason {
 		ReasonDebounced, ReasonEventLoop, ReasonFilterError, ReasonDSTGapShifted,
 		ReasonExcludedByCalendar, ReasonShiftedByCalendar, ReasonQuietHours, ReasonSnoozed, ReasonBuffered,
 		ReasonBufferFull, ReasonCatchUpLimit, ReasonPausedAfterFailures,
-		ReasonCooldown, ReasonDeadlinePassed,
+		ReasonCooldown, ReasonDeadlinePassed, ReasonScheduleChanged,
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,

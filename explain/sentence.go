@@ -145,6 +145,19 @@ func unrecordedSentence(j *judge, f finding) string {
 	return j.subject(f) + ", but the ledger has no row for it any more."
 }
 
+func scheduleChangedSentence(j *judge, f finding) string {
+	by := ""
+	if f.row != nil {
+		if change := j.lastChange("update_task", f.row.DecidedAt.Add(time.Second)); change != nil && !change.At.Before(f.first) {
+			by = change.Actor + " at " + j.moment(change.At)
+		}
+	}
+	if by == "" {
+		return j.subject(f) + " but did not run, because the schedule was changed before it started."
+	}
+	return ending(j.subject(f) + " but did not run, because before it started the schedule was changed by " + by)
+}
+
 func overlapSentence(j *judge, f finding) string {
 	blocking := j.blocking(f)
 	if blocking == nil {

@@ -226,3 +226,24 @@ func TestFailingTaskIsPaused(t *testing.T) {
 		t.Errorf("default: %s", r.raw)
 	}
 }
+
+// Law: a time that is put off when its task is deleted is skipped for that, and keeps its row.
+func TestDeletedTaskLeavesNoTimeWithoutFate(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	task := dueWith(t, h, v, blackout(-40*time.Minute, 20*time.Minute, "defer"))
+	h.tick(t)
+	v.must(t, "delete_task", object{"task_id": task})
+	id, err := ordinaut.ParseTaskID(task)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := h.store.ListOccurrences(t.Context(), h.local.NamespaceID, id, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 1 || rows[0].Fate != ordinaut.FateSkipped || rows[0].Reason != ordinaut.ReasonTaskDeleted {
+		t.Errorf("rows %+v, want one skipped(task_deleted)", rows)
+	}
+}

@@ -1,6 +1,10 @@
 package mcp
 
-import "context"
+import (
+	"context"
+
+	"github.com/ordinaut/ordinaut"
+)
 
 // deleteTaskArgs is the input of delete_task.
 type deleteTaskArgs struct {
@@ -13,7 +17,7 @@ func (s *Server) deleteTask(ctx context.Context, c *call, in deleteTaskArgs) (ta
 	if err != nil {
 		return taskChange{}, err
 	}
-	task, err := s.cfg.Store.DeleteTask(ctx, c.mutation(in.IdempotencyKey), id)
+	task, err := s.cfg.Store.DeleteTask(ctx, c.mutation(in.IdempotencyKey), id, unmet(nil, ordinaut.ReasonTaskDeleted))
 	if err != nil {
 		return taskChange{}, err
 	}

@@ -251,6 +251,27 @@ func TestExplainTaskTellsOfPolicies(t *testing.T) {
 			evidence: []string{"pause_task by scheduler: failures 1"},
 		},
 		{
+			name: "schedule_changed", verdict: ordinaut.ReasonScheduleChanged.Verdict(), fix: "run_now",
+			cause: func(t *testing.T, h *house, v *visitor) object {
+				task := dueWith(t, h, v, blackout(-40*minute, 20*minute, "defer"))
+				h.tick(t)
+				v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "cron", "expr": "0 15 * * *"}})
+				return about(task)
+			},
+			sentence: `It was due at AT but did not run, because before it started the schedule was changed by operator at AT\.`,
+			evidence: []string{"skipped (schedule_changed)"},
+		},
+		{
+			name: "schedule_changed, no scheduler was there", verdict: ordinaut.ReasonScheduleChanged.Verdict(), fix: "run_now",
+			cause: func(t *testing.T, h *house, v *visitor) object {
+				task := overdue(t, h, v, nil)
+				v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "cron", "expr": "0 15 * * *"}})
+				return about(task)
+			},
+			sentence: `It was due 4 times from SHORT to AT but did not run, because before it started the schedule was changed by operator at AT\.`,
+			evidence: []string{"4 times skipped (schedule_changed)"},
+		},
+		{
 			name: "dst_gap_shifted", verdict: ordinaut.ReasonDSTGapShifted.Verdict(),
 			cause: func(t *testing.T, h *house, v *visitor) object {
 				task := v.newTask(t, cron("30 2 * * *", object{"timezone": "Europe/Berlin"}))

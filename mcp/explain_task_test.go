@@ -325,6 +325,7 @@ func TestExplainTaskTellsOfTimes(t *testing.T) {
 			cause: func(t *testing.T, h *house, v *visitor) object {
 				task := overdue(t, h, v, nil)
 				v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "cron", "expr": "0 15 * * *"}})
+				h.exec(t, `DELETE FROM occurrence`)
 				return about(task)
 			},
 			sentence: `It was due 4 times from SHORT to AT, but before a scheduler came to it operator changed the task at AT\.`,

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
+	"github.com/ordinaut/ordinaut/store"
 )
 
 // updateTries is how often a change without if_version is made anew when others change the task too.
@@ -74,7 +76,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 	if version == 0 {
 		version = task.Version
 	}
-	task, err = s.cfg.Store.UpdateTask(ctx, c.mutation(in.IdempotencyKey), id, version, d.spec, next)
+	task, err = s.cfg.Store.UpdateTask(ctx, c.mutation(in.IdempotencyKey), id, version, d.spec, next, unmet(next, ordinaut.ReasonScheduleChanged))
 	if err != nil {
 		return taskAnswer{}, err
 	}
@@ -108,5 +110,12 @@ func (in updateTaskArgs) apply(spec *ordinaut.TaskSpec) {
 func put[T any](to, value *T) {
 	if value != nil {
 		*to = *value
+	}
+}
+
+// unmet settles what a schedule that goes has had due. next is when the one that follows begins.
+func unmet(next *time.Time, why ordinaut.Reason) store.Unmet {
+	return func(now time.Time, task ordinaut.DueTask) []ordinaut.Occurrence {
+		return scheduler.Unmet(now, task, next, why)
 	}
 }

@@ -24,18 +24,19 @@ func (p *phraseParser) weekdayList() (days uint8, plural, ok bool) {
 		at := p.at
 		p.joint()
 		p.take("on")
-		if _, _, more := p.weekdaySpan(); p.at == at || !more {
+		if p.at == at || !p.weekdayAhead() {
 			p.at = at
 			return days, plural, ok
 		}
 	}
 }
 
-// weekdaySpan looks at the next item without taking it.
-func (p *phraseParser) weekdaySpan() (days uint8, plural, ok bool) {
+// weekdayAhead reports whether an item comes next.
+func (p *phraseParser) weekdayAhead() bool {
 	at := p.at
 	defer func() { p.at = at }()
-	return p.weekdayItem()
+	_, _, ok := p.weekdayItem()
+	return ok
 }
 
 func (p *phraseParser) weekdayItem() (days uint8, plural, ok bool) {

@@ -30,9 +30,8 @@ func (p *phraseParser) exceptable() bool {
 	defer func() { p.at = at }()
 	p.takeAny("on", "in", "for", "during")
 	p.take("the")
-	_, _, weekdays := p.weekdaySpan()
 	_, month := monthNamed(p.peek(0))
-	return weekdays || month || p.peek(0) == "calendar" || slices.Contains(p.setting.Calendars, p.peek(0))
+	return p.weekdayAhead() || month || p.peek(0) == "calendar" || slices.Contains(p.setting.Calendars, p.peek(0))
 }
 
 func (p *phraseParser) exception() bool {

@@ -115,7 +115,7 @@ func TestRemoveCalendarRacesItsObservers(t *testing.T) {
 			}
 		}
 		if created == nil {
-			must(s.DeleteTask(t.Context(), storetest.Call(t, s, "delete_task"), task.ID))(t)
+			must(s.DeleteTask(t.Context(), storetest.Call(t, s, "delete_task"), task.ID, nil))(t)
 		}
 	}
 }

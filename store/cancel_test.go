@@ -77,7 +77,7 @@ func TestDeleteTask(t *testing.T) {
 	record(t, s, ordinaut.Record{Lease: claimOne(t, s).Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Seq: 3}})
 	queued, kept := storetest.Run(t, s, task), storetest.Run(t, s, other)
 
-	got := must(s.DeleteTask(t.Context(), storetest.Call(t, s, "delete_task"), task.ID))(t)
+	got := must(s.DeleteTask(t.Context(), storetest.Call(t, s, "delete_task"), task.ID, nil))(t)
 	if got.State != ordinaut.TaskDeleted {
 		t.Errorf("task = %+v", got)
 	}

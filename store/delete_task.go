@@ -22,8 +22,9 @@ WHERE r.namespace_id = $1 AND r.id = i.run_id AND r.task_id = $2
 RETURNING r.namespace_id, r.id, r.task_id, r.seq, r.finished_at`
 
 // DeleteTask deletes the task for every caller; its history stays. Its runs that are queued or waiting
-// end as canceled(task_deleted), running ones are told to stop. It returns the task as it was left.
-func (s *Store) DeleteTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID) (ordinaut.Task, error) {
+// end as canceled(task_deleted), running ones are told to stop. unmet gives the ledger's rows of the times that
+// have passed without a fate. It returns the task as it was left.
+func (s *Store) DeleteTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, unmet Unmet) (ordinaut.Task, error) {
 	var over []news
 	var marked int64
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
@@ -37,7 +38,12 @@ func (s *Store) DeleteTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		if tag.RowsAffected() == 0 {
 			return nil, missing(pgx.ErrNoRows, "task", id)
 		}
-		const remove = `UPDATE task SET state = 'deleted', next_at = NULL, due_at = NULL, updated_at = clock_timestamp()
+		passed, err := writeUnmet(ctx, tx, ns, id, unmet)
+		if err != nil {
+			return nil, err
+		}
+		const remove = `UPDATE task SET state = 'deleted', next_at = NULL, due_at = NULL, snoozed_at = NULL, snoozed_until = NULL,
+    updated_at = clock_timestamp()
 WHERE namespace_id = $1 AND id = $2`
 		if _, err := tx.Exec(ctx, remove, [16]byte(ns), [16]byte(id)); err != nil {
 			return nil, err
@@ -51,7 +57,11 @@ WHERE namespace_id = $1 AND id = $2`
 		const mark = `UPDATE lease SET canceled = true WHERE namespace_id = $1 AND task_id = $2`
 		tag, err = tx.Exec(ctx, mark, [16]byte(ns), [16]byte(id))
 		marked = tag.RowsAffected()
-		return map[string]any{"runs_canceled": len(over), "runs_told": marked}, err
+		detail := map[string]any{"runs_canceled": len(over), "runs_told": marked}
+		if passed > 0 {
+			detail["occurrences"] = passed
+		}
+		return detail, err
 	})
 	if err != nil {
 		return task, err

@@ -28,7 +28,7 @@ func TestPauseEndsByItself(t *testing.T) {
 	}
 	spec := hourly("timed")
 	spec.Schedule.Expr = "2h"
-	if got := must(s.UpdateTask(t.Context(), call, timed.ID, 0, spec, in(2*time.Hour)))(t); got.DueAt == nil || !got.DueAt.Equal(*until) || got.State != ordinaut.TaskPaused {
+	if got := must(s.UpdateTask(t.Context(), call, timed.ID, 0, spec, in(2*time.Hour), nil))(t); got.DueAt == nil || !got.DueAt.Equal(*until) || got.State != ordinaut.TaskPaused {
 		t.Errorf("updated while paused = %+v", got)
 	}
 	if got := must(s.Tick(t.Context(), 10, nothingDue(t)))(t); got.Due != 0 {
@@ -111,7 +111,7 @@ func TestPauseAfterFailures(t *testing.T) {
 	end(ordinaut.RunManual, failed, ordinaut.TaskActive)
 	end(ordinaut.RunScheduled, ordinaut.Outcome{State: ordinaut.RunSucceeded}, ordinaut.TaskActive)
 	end(ordinaut.RunScheduled, failed, ordinaut.TaskActive)
-	must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil))(t)
+	must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil, nil))(t)
 	end(ordinaut.RunScheduled, failed, ordinaut.TaskActive)
 	end(ordinaut.RunScheduled, ordinaut.Outcome{State: ordinaut.RunCanceled, Reason: ordinaut.ReasonCanceled}, ordinaut.TaskActive)
 	last := end(ordinaut.RunScheduled, ordinaut.Outcome{State: ordinaut.RunTimedOut, Reason: ordinaut.ReasonRunTimedOut}, ordinaut.TaskPaused)
@@ -164,7 +164,7 @@ func TestMoreRunsForAFinishedTask(t *testing.T) {
 		want ordinaut.TaskState
 	}{{1, ordinaut.TaskFinished}, {3, ordinaut.TaskActive}} {
 		spec.Schedule.MaxRuns = c.most
-		got := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(time.Hour)))(t)
+		got := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(time.Hour), nil))(t)
 		if got.State != c.want || got.RunsStarted != 1 || (got.NextAt != nil) != (c.want == ordinaut.TaskActive) {
 			t.Errorf("with max_runs %d: %+v, want %s", c.most, got, c.want)
 		}

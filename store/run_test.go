@@ -101,7 +101,7 @@ func TestOtherNamespaceIsUnknown(t *testing.T) {
 			return err
 		},
 		"delete task": func(id ordinaut.TaskID, _ ordinaut.RunID) error {
-			_, err := s.DeleteTask(t.Context(), stranger, id)
+			_, err := s.DeleteTask(t.Context(), stranger, id, nil)
 			return err
 		},
 		"pause task": func(id ordinaut.TaskID, _ ordinaut.RunID) error {
@@ -109,7 +109,7 @@ func TestOtherNamespaceIsUnknown(t *testing.T) {
 			return err
 		},
 		"update task": func(id ordinaut.TaskID, _ ordinaut.RunID) error {
-			_, err := s.UpdateTask(t.Context(), stranger, id, 0, task.Spec, nil)
+			_, err := s.UpdateTask(t.Context(), stranger, id, 0, task.Spec, nil, nil)
 			return err
 		},
 		"run now": func(id ordinaut.TaskID, _ ordinaut.RunID) error {

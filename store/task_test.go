@@ -41,11 +41,11 @@ func TestTaskVersions(t *testing.T) {
 		t.Errorf("definition (-want +got):\n%s", diff)
 	}
 	run := storetest.Run(t, s, task)
-	changed := must(s.UpdateTask(t.Context(), call, task.ID, 1, hourly("second"), in(2*time.Hour)))(t)
+	changed := must(s.UpdateTask(t.Context(), call, task.ID, 1, hourly("second"), in(2*time.Hour), nil))(t)
 	if changed.Version != 2 || changed.Spec.Title != "second" || !changed.NextAt.Equal(*task.NextAt) {
 		t.Errorf("updated = %+v", changed)
 	}
-	_, err := s.UpdateTask(t.Context(), call, task.ID, 1, spec, nil)
+	_, err := s.UpdateTask(t.Context(), call, task.ID, 1, spec, nil, nil)
 	codeIs(t, err, ordinaut.CodeConflict)
 	if err != nil && !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("conflict %q does not name the present version", err)
@@ -57,16 +57,16 @@ func TestTaskVersions(t *testing.T) {
 		t.Errorf("version 1 = %+v", old)
 	}
 	spec.Schedule.Expr = "2h"
-	later := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(2*time.Hour)))(t)
+	later := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(2*time.Hour), nil))(t)
 	if later.State != ordinaut.TaskActive || !later.NextAt.After(*task.NextAt) {
 		t.Errorf("with another schedule: %+v", later)
 	}
 	spec.Schedule.Expr = "3h"
-	finished := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil))(t)
+	finished := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil, nil))(t)
 	if finished.State != ordinaut.TaskFinished || finished.NextAt != nil {
 		t.Errorf("without a next time: %+v", finished)
 	}
-	if still := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(time.Hour)))(t); still.State != ordinaut.TaskFinished || still.NextAt != nil {
+	if still := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, in(time.Hour), nil))(t); still.State != ordinaut.TaskFinished || still.NextAt != nil {
 		t.Errorf("updated after its end: %+v", still)
 	}
 }
@@ -119,7 +119,7 @@ func TestPauseAndResume(t *testing.T) {
 		t.Errorf("a paused task is due: %+v", got)
 	}
 	// Its schedule stays, so what it passes over stays known, whatever next time comes with the change.
-	changed := must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("still paused"), in(time.Hour)))(t)
+	changed := must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("still paused"), in(time.Hour), nil))(t)
 	if changed.State != ordinaut.TaskPaused {
 		t.Errorf("updated while paused = %+v", changed)
 	}
@@ -232,12 +232,12 @@ func TestAudit(t *testing.T) {
 	s := storetest.StoreOn(t, pool, store.Config{})
 	task := must(s.CreateTask(t.Context(), storetest.Call(t, s, "create_task"), hourly("audited"), in(-time.Minute)))(t)
 	call := storetest.Call(t, s, "update_task")
-	must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("audited"), in(-time.Minute)))(t)
-	s.UpdateTask(t.Context(), call, task.ID, 1, hourly("refused"), nil)
+	must(s.UpdateTask(t.Context(), call, task.ID, 0, hourly("audited"), in(-time.Minute), nil))(t)
+	s.UpdateTask(t.Context(), call, task.ID, 1, hourly("refused"), nil, nil)
 	must(s.Tick(t.Context(), 10, startAll(time.Hour)))(t)
 	run := claimOne(t, s)
 	must(s.CancelRun(t.Context(), storetest.Call(t, s, "cancel_run"), run.RunID))(t)
-	must(s.DeleteTask(t.Context(), storetest.Call(t, s, "delete_task"), task.ID))(t)
+	must(s.DeleteTask(t.Context(), storetest.Call(t, s, "delete_task"), task.ID, nil))(t)
 	rows := must(pool.Query(t.Context(), `SELECT actor || ' ' || action || ' ' || object FROM audit ORDER BY at`))(t)
 	var got []string
 	for rows.Next() {

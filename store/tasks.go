@@ -194,7 +194,8 @@ func (s *Store) CreateTask(ctx context.Context, call ordinaut.Call, spec ordinau
 // task goes on where it stands, and one that is paused still knows what it passed over. Failures before
 // the change no longer count for pause_after_failures. A paused task stays paused. Unless ifVersion is 0 it must be the task's
 // present version, else the answer is a conflict that names it. Runs that exist keep the version they have.
-func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, ifVersion int, spec ordinaut.TaskSpec, nextAt *time.Time) (ordinaut.Task, error) {
+// When the times change, unmet gives the ledger's rows of those that have passed without a fate.
+func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, ifVersion int, spec ordinaut.TaskSpec, nextAt *time.Time, unmet Unmet) (ordinaut.Task, error) {
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
 		task, err := lockTask(ctx, tx, call.Agent.NamespaceID, id)
 		if err != nil {
@@ -208,8 +209,12 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 		}
 		due := times{next: nextAt, keep: spec.Schedule.SameTimes(task.Spec.Schedule)}
 		due.counted = due.keep
+		passed := 0
 		if !due.keep {
 			if err := requireCalendars(ctx, tx, call.Agent.NamespaceID, spec.Schedule.Rules); err != nil {
+				return nil, err
+			}
+			if passed, err = writeUnmet(ctx, tx, call.Agent.NamespaceID, id, unmet); err != nil {
 				return nil, err
 			}
 		}
@@ -224,7 +229,11 @@ func (s *Store) UpdateTask(ctx context.Context, call ordinaut.Call, id ordinaut.
 			return nil, err
 		}
 		err = writeTask(ctx, tx, call, id, task.Version+1, state, spec, due)
-		return map[string]any{"version": task.Version + 1}, err
+		detail := map[string]any{"version": task.Version + 1}
+		if passed > 0 {
+			detail["occurrences"] = passed
+		}
+		return detail, err
 	})
 	if err == nil {
 		s.wake(WakeSchedule)
