@@ -33,7 +33,7 @@ func (s *Server) setChosen(ctx context.Context, c *call, d *draft, a chosenSched
 		if err := s.checkCalendars(ctx, c, schedule); err != nil {
 			return err
 		}
-		return d.setSchedule(schedule, false)
+		return d.readSchedule(schedule, false)
 	case a.Schedule != nil:
 		schedule, err := a.Schedule.schedule()
 		if err != nil {
@@ -42,7 +42,7 @@ func (s *Server) setChosen(ctx context.Context, c *call, d *draft, a chosenSched
 		if err := s.checkCalendars(ctx, c, schedule); err != nil {
 			return err
 		}
-		return d.setSchedule(schedule, a.Schedule.Timezone == "")
+		return d.readSchedule(schedule, a.Schedule.Timezone == "")
 	default:
 		return ordinaut.Invalid("/schedule", "is missing: give schedule, or the preview_id of preview_schedule's answer")
 	}

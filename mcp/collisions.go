@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/scheduler"
 )
 
@@ -37,7 +38,7 @@ func (s *Server) collisions(ctx context.Context, c *call, fires []scheduler.Fire
 	looks := 0
 	for _, task := range tasks {
 		plan, err := scheduler.Compile(task.Schedule)
-		if err != nil || !hasTimes(task.Kind) || len(found) == maxCollisions {
+		if err != nil || !hasTimes(task.Kind) || task.Kind == ordinaut.ScheduleCondition || len(found) == maxCollisions {
 			continue // one that cannot be read is told of by the scheduler
 		}
 		for _, f := range fires {

@@ -23,15 +23,16 @@ type createTaskArgs struct {
 
 // taskAnswer is the output of create_task and update_task.
 type taskAnswer struct {
-	Task      taskView   `json:"task"`
-	Words     string     `json:"words"`
-	NextTimes []timeView `json:"next_times"`
-	Warnings  []string   `json:"warnings,omitempty"`
-	Next      string     `json:"next"`
+	Task      taskView        `json:"task"`
+	Words     string          `json:"words"`
+	NextTimes []plannedTime   `json:"next_times"`
+	Excluded  []excludedTimes `json:"excluded,omitempty"`
+	Warnings  []string        `json:"warnings,omitempty"`
+	Next      string          `json:"next"`
 }
 
 func (a taskAnswer) text() string {
-	return taskText(a.Task, a.Words, a.NextTimes, a.Warnings) + "\n" + a.Next
+	return taskText(a.Task, a.Words, a.NextTimes, a.Excluded, a.Warnings) + "\n" + a.Next
 }
 
 func (s *Server) createTask(ctx context.Context, c *call, in createTaskArgs) (taskAnswer, error) {
@@ -52,5 +53,5 @@ func (s *Server) createTask(ctx context.Context, c *call, in createTaskArgs) (ta
 	if err != nil {
 		return taskAnswer{}, err
 	}
-	return d.answer(task)
+	return s.answerOf(ctx, &d, task)
 }

@@ -30,15 +30,6 @@ type draft struct {
 	warnings []string
 }
 
-// setSchedule checks and normalises a schedule that is new to the task, and warns of its times.
-func (d *draft) setSchedule(schedule ordinaut.Schedule, zoneLeftOut bool) error {
-	if err := d.readSchedule(schedule, zoneLeftOut); err != nil {
-		return err
-	}
-	d.warnAboutTimes(d.plan.Preview(d.now, previewTimes))
-	return nil
-}
-
 // readSchedule checks and normalises a schedule, and warns of what is odd about it whatever its times.
 func (d *draft) readSchedule(schedule ordinaut.Schedule, zoneLeftOut bool) error {
 	plan, normalised, err := scheduler.Parse(schedule, d.now)
@@ -53,20 +44,6 @@ func (d *draft) readSchedule(schedule ordinaut.Schedule, zoneLeftOut bool) error
 		d.warn("%s", finding)
 	}
 	return nil
-}
-
-func (d *draft) warnAboutTimes(fires []scheduler.Fire) {
-	for i, f := range fires {
-		if f.DST != scheduler.DSTNone {
-			d.warn("at %s a clock change bears on the schedule (%s)", stamp(f.UTC), f.DST)
-		}
-		if i == 1 && f.UTC.Sub(fires[0].UTC) < closeTimes {
-			d.warn("the schedule is due every %s: is that meant?", f.UTC.Sub(fires[0].UTC))
-		}
-	}
-	if kind := d.spec.Schedule.Kind; len(fires) < previewTimes && kind != ordinaut.ScheduleOnce && kind != ordinaut.ScheduleManual && kind != ordinaut.ScheduleEvent {
-		d.warn("the schedule ends soon: times left: %d", len(fires))
-	}
 }
 
 func (d *draft) warn(format string, args ...any) {
@@ -120,25 +97,19 @@ func (d *draft) first() *time.Time {
 	return &first
 }
 
-// answer tells of the task as it was stored. A repeated call may have found one that is older than
-// the draft, hence the plan of what is there.
-func (d *draft) answer(task ordinaut.Task) (taskAnswer, error) {
-	plan, err := scheduler.Compile(task.Spec.Schedule)
+// answerOf tells of a task as the call has left it. What is warned of is the schedule that was given, by
+// the times of what is there: a repeated call may have found a task that is older than the draft.
+func (s *Server) answerOf(ctx context.Context, d *draft, task ordinaut.Task) (taskAnswer, error) {
+	ahead, err := s.outlookOf(ctx, task, nil, previewTimes)
 	if err != nil {
-		return taskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", task.ID, notPublic(err))
+		return taskAnswer{}, err
 	}
-	return taskAnswer{
-		Task: viewTask(task), Words: plan.Words(), NextTimes: nextTimes(task, plan, d.now),
-		Warnings: d.warnings, Next: nextForTask(task),
-	}, nil
-}
-
-// nextTimes returns when the task is due next. Only an active task is due.
-func nextTimes(task ordinaut.Task, plan *scheduler.Plan, now time.Time) []timeView {
-	if task.State != ordinaut.TaskActive {
-		return []timeView{}
+	if d.plan != nil && task.State == ordinaut.TaskActive {
+		d.warnings = append(d.warnings, ahead.warnings(previewTimes)...)
 	}
-	return viewTimes(plan.Preview(now, previewTimes))
+	answer := taskAnswer{Task: viewTask(task), Words: ahead.plan.Words(), Warnings: d.warnings, Next: nextForTask(task)}
+	answer.NextTimes, answer.Excluded = ahead.views(previewTimes)
+	return answer, nil
 }
 
 // nextForTask says what an assistant can do with a task in its state.
@@ -164,7 +135,7 @@ func nextForTask(task ordinaut.Task) string {
 }
 
 // taskText is the text of an answer about one task.
-func taskText(t taskView, words string, times []timeView, warnings []string) string {
+func taskText(t taskView, words string, times []plannedTime, excluded []excludedTimes, warnings []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %q %s, version %d: %s.", t.ID, t.Title, t.State, t.Version, words)
 	if t.Note != "" {
@@ -181,9 +152,12 @@ func taskText(t taskView, words string, times []timeView, warnings []string) str
 		if i == 0 {
 			b.WriteString("\nNext: ")
 		} else {
-			b.WriteString(", ")
+			b.WriteString("; ")
 		}
-		b.WriteString(at.Local)
+		b.WriteString(at.line())
+	}
+	for _, x := range excluded {
+		b.WriteString("\nLeft out: " + x.line())
 	}
 	for _, w := range warnings {
 		b.WriteString("\nWarning: " + w)

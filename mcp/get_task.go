@@ -2,7 +2,6 @@ package mcp
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
@@ -25,7 +24,8 @@ type getTaskArgs struct {
 type getTaskAnswer struct {
 	Task      taskView        `json:"task"`
 	Words     string          `json:"words"`
-	NextTimes []timeView      `json:"next_times"`
+	NextTimes []plannedTime   `json:"next_times"`
+	Excluded  []excludedTimes `json:"excluded,omitempty"`
 	Pipeline  []ordinaut.Step `json:"pipeline,omitempty"`
 	Params    map[string]any  `json:"params,omitempty"`
 	// AgentQuiet are the quiet hours of the task's owner, which bear on it too.
@@ -37,7 +37,7 @@ type getTaskAnswer struct {
 
 func (a getTaskAnswer) text() string {
 	var b strings.Builder
-	b.WriteString(taskText(a.Task, a.Words, a.NextTimes, nil))
+	b.WriteString(taskText(a.Task, a.Words, a.NextTimes, a.Excluded, nil))
 	if a.Pipeline != nil {
 		b.WriteString("\nPipeline: " + compact(a.Pipeline))
 	}
@@ -71,11 +71,12 @@ func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskA
 	if err != nil {
 		return getTaskAnswer{}, err
 	}
-	plan, err := scheduler.Compile(task.Spec.Schedule)
+	ahead, err := s.outlookOf(ctx, task, nil, previewTimes)
 	if err != nil {
-		return getTaskAnswer{}, fmt.Errorf("compile the stored schedule of %s: %w", id, notPublic(err))
+		return getTaskAnswer{}, err
 	}
-	answer := getTaskAnswer{Task: viewTask(task), Words: plan.Words(), NextTimes: nextTimes(task, plan, s.now())}
+	answer := getTaskAnswer{Task: viewTask(task), Words: ahead.plan.Words()}
+	answer.NextTimes, answer.Excluded = ahead.views(previewTimes)
 	if in.Detail != detailFull {
 		return answer, nil
 	}

@@ -93,8 +93,6 @@ func (s *Server) previewSchedule(ctx context.Context, c *call, in previewSchedul
 		return previewScheduleAnswer{}, err
 	}
 	d := draft{now: s.now()}
-	from := d.now
-	put(&from, after)
 	answer := previewScheduleAnswer{}
 	if in.Phrase == "" {
 		err = d.readGiven(in)
@@ -110,7 +108,7 @@ func (s *Server) previewSchedule(ctx context.Context, c *call, in previewSchedul
 	if err := s.checkCalendars(ctx, c, d.spec.Schedule); err != nil {
 		return answer, err
 	}
-	if err := s.forecast(ctx, c, &d, &answer, from, cmp.Or(in.Count, defaultPreview)); err != nil {
+	if err := s.lookAhead(ctx, c, &d, &answer, after, cmp.Or(in.Count, defaultPreview)); err != nil {
 		return answer, err
 	}
 	id, err := s.cfg.Store.InsertPreview(ctx, c.agent, d.spec.Schedule)
@@ -119,7 +117,6 @@ func (s *Server) previewSchedule(ctx context.Context, c *call, in previewSchedul
 	}
 	view := viewSchedule(d.spec.Schedule)
 	answer.PreviewID, answer.Schedule, answer.Words = id.String(), &view, d.plan.Words()
-	answer.Warnings = d.warnings
 	answer.Next = "create_task or update_task with this preview_id in place of schedule makes exactly this, within a day."
 	return answer, nil
 }
@@ -173,42 +170,27 @@ func askAbout(phrase scheduler.Phrase) previewScheduleAnswer {
 	return answer
 }
 
-// forecast fills in the next count times after from, and what is odd about them.
-func (s *Server) forecast(ctx context.Context, c *call, d *draft, answer *previewScheduleAnswer, from time.Time, count int) error {
-	schedule := d.spec.Schedule
-	if !hasTimes(schedule.Kind) {
-		return nil
-	}
-	calendars, err := s.cfg.Store.CalendarsOf(ctx, c.agent.NamespaceID, schedule)
+// lookAhead fills in the next count times, from now on or after after, and what is odd about them.
+func (s *Server) lookAhead(ctx context.Context, c *call, d *draft, answer *previewScheduleAnswer, after *time.Time, count int) error {
+	ahead, err := s.outlookOf(ctx, d.task(c), after, count)
 	if err != nil {
 		return err
 	}
-	quiet, err := s.cfg.Store.AgentQuiet(ctx, c.agent.NamespaceID, c.agent.ID)
-	if err != nil {
-		return err
+	answer.Times, answer.Excluded = ahead.views(count)
+	d.warnings = append(d.warnings, ahead.warnings(count)...)
+	answer.Warnings = d.warnings
+	if d.spec.Schedule.Kind == ordinaut.ScheduleCondition {
+		return nil // to look is no run
 	}
-	undelayed := schedule
-	undelayed.JitterSeconds = 0 // it goes by the id of a task that does not exist yet
-	timeline, err := scheduler.NewTimeline(undelayed, ordinaut.TaskID{}, calendars, quiet)
-	if err != nil {
-		return err
-	}
-	if schedule.MaxRuns > 0 {
-		count = min(count, schedule.MaxRuns)
-	}
-	started, skipped := partFates(timeline.Preview(from, count))
-	answer.Times, answer.Excluded = plannedTimes(started), excludedTimesOf(skipped)
-	d.warnAboutPlan(from, started, skipped, count)
+	started, _ := ahead.through(count)
 	answer.Collisions, err = s.collisions(ctx, c, started)
 	return err
 }
 
-// hasTimes reports whether a kind is due by time alone.
-func hasTimes(kind ordinaut.ScheduleKind) bool {
-	switch kind {
-	case ordinaut.ScheduleEvent, ordinaut.ScheduleCondition, ordinaut.ScheduleManual:
-		return false
-	default:
-		return true
+// task returns the task that the draft would make, as far as its times go.
+func (d *draft) task(c *call) ordinaut.Task {
+	return ordinaut.Task{
+		NamespaceID: c.agent.NamespaceID, OwnerID: c.agent.ID, State: ordinaut.TaskActive,
+		Spec: d.spec, NextAt: d.first(),
 	}
 }

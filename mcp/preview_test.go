@@ -236,7 +236,7 @@ func TestPreviewFindings(t *testing.T) {
 		"the schedule ends soon: times left: 1":                        {"kind": "cron", "expr": "0 9 * * *", "ends_at": "2026-11-27T00:00:00Z"},
 		"the schedule ends soon: times left: 2":                        {"kind": "cron", "expr": "0 9 * * *", "max_runs": 2},
 		"at 2027-03-28T01:00:00Z a clock change bears on the schedule": {"kind": "cron", "expr": "30 2 * * *", "timezone": "Europe/Berlin"},
-		"each time is delayed by 0 to 60 s more":                       {"kind": "cron", "expr": "0 9 * * *", "jitter_seconds": 60},
+		"each time is delayed by 0 to 60 s, by the id of the task":     {"kind": "cron", "expr": "0 9 * * *", "jitter_seconds": 60},
 		"only when started by hand.\nNo time.":                         {"kind": "manual"},
 	} {
 		if r := v.must(t, "preview_schedule", object{"schedule": schedule}); !strings.Contains(r.text, want) {

@@ -3,17 +3,20 @@ package mcp
 import (
 	"fmt"
 
-	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/scheduler"
 )
 
-// maxExcluded is how many stretches of times left out are listed; the others are counted.
-const maxExcluded = 20
+const (
+	// maxExcluded is how many stretches of times left out are listed; the others are counted.
+	maxExcluded = 20
+	// maxClockChanges is how many days on which the clocks change are told.
+	maxClockChanges = 4
+)
 
 // plannedTime is one time at which a run is to start, after all policies.
 type plannedTime struct {
 	timeView
-	// NominalAt is the schedule's own time, where policy moves it; Reason says why.
+	// NominalAt is the schedule's own time, where policy moves it; Reason says why, "" for jitter alone.
 	NominalAt string `json:"nominal_at,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	Calendar  string `json:"calendar,omitempty"`
@@ -26,8 +29,11 @@ func (t plannedTime) line() string {
 	if t.DST != "" {
 		line += " (" + t.DST + ")"
 	}
-	if t.NominalAt != "" {
+	switch {
+	case t.NominalAt != "" && t.Reason != "":
 		line += fmt.Sprintf(", moved from %s: %s", t.NominalAt, t.Reason)
+	case t.NominalAt != "":
+		line += ", jitter included"
 	}
 	if t.Count > 1 {
 		line += fmt.Sprintf(", one run for %d times", t.Count)
@@ -57,17 +63,10 @@ func (x excludedTimes) line() string {
 	return line
 }
 
-// partFates parts the times that start from those that are left out.
-func partFates(fires []scheduler.Fire) (started, skipped []scheduler.Fire) {
-	for _, f := range fires {
-		switch f.Fate {
-		case ordinaut.FateStarted:
-			started = append(started, f)
-		case ordinaut.FateSkipped:
-			skipped = append(skipped, f)
-		}
-	}
-	return started, skipped
+// views returns the times that start, at most count, and the stretches between them that are left out.
+func (o outlook) views(count int) ([]plannedTime, []excludedTimes) {
+	started, skipped := o.through(count)
+	return plannedTimes(started), excludedTimesOf(skipped)
 }
 
 func plannedTimes(fires []scheduler.Fire) []plannedTime {

@@ -35,7 +35,10 @@ func TestCreateTaskAnswersWhatItMeans(t *testing.T) {
 	if diff := cmp.Diff(wantSchedule, r.at(t, "task", "schedule")); diff != "" {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}
-	wantWarnings := []any{"at 2030-03-31T01:00:00Z a clock change bears on the schedule (gap_shifted)"}
+	wantWarnings := []any{
+		"at 2030-03-31T01:00:00Z a clock change bears on the schedule (gap_shifted)",
+		"at 2030-10-27T00:30:00Z a clock change bears on the schedule (first_pass)",
+	}
 	if diff := cmp.Diff(wantWarnings, r.at(t, "warnings")); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
 	}

@@ -80,7 +80,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 	if err != nil {
 		return taskAnswer{}, err
 	}
-	return d.answer(task)
+	return s.answerOf(ctx, &d, task)
 }
 
 // changes reports whether the call changes anything.

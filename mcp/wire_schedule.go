@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/ordinaut/ordinaut"
-	"github.com/ordinaut/ordinaut/scheduler"
 )
 
 // stampLayout is RFC 3339 to the millisecond, without trailing zeros.
@@ -100,12 +99,4 @@ type timeView struct {
 	UTC   string `json:"utc"`
 	Local string `json:"local"`
 	DST   string `json:"dst,omitempty"`
-}
-
-func viewTimes(fires []scheduler.Fire) []timeView {
-	views := make([]timeView, len(fires))
-	for i, f := range fires {
-		views[i] = timeView{UTC: stamp(f.UTC), Local: f.Local.Format(stampLayout), DST: string(f.DST)}
-	}
-	return views
 }

@@ -8,8 +8,9 @@ import (
 )
 
 const (
-	// maxForecast bounds how many phases one question walks over.
-	maxForecast = 2000
+	// maxForecast bounds how many phases one question walks over: ten days on which a task and its agent
+	// have as many quiet hours as they may, over two years of days with one quiet night.
+	maxForecast = 800
 	// farAhead is through when a question has no end.
 	farAhead = horizonYears * 366 * day
 )

@@ -29,6 +29,7 @@ type Timeline struct {
 	shifts   bool
 	quiet    quiets
 	moved    []movedTime // what the latest search for shifted times found
+	hushed   hushed      // what the latest search for the end of quiet found
 }
 
 // Fire is what becomes of one nominal time, as a person wants to see it; or, when Count is above one,
@@ -124,12 +125,33 @@ func (l *Timeline) hush(at time.Time, v verdict) verdict {
 	if !held {
 		return v
 	}
-	until, ok := l.quiet.pass(v.due)
-	if dropped || !ok {
+	if dropped {
+		return verdict{due: at, reason: ordinaut.ReasonQuietHours, skipped: true, calendar: v.calendar}
+	}
+	until, ok := l.pass(v.due)
+	if !ok {
 		return verdict{due: at, reason: ordinaut.ReasonQuietHours, skipped: true, calendar: v.calendar}
 	}
 	v.due, v.reason, v.joins = until, ordinaut.ReasonQuietHours, true
 	return v
+}
+
+// pass is that of its quiet. It remembers the latest stretch of quiet, so that a walk in order crosses each
+// once.
+func (l *Timeline) pass(at time.Time) (time.Time, bool) {
+	if k := &l.hushed; !at.Before(k.from) && at.Before(k.to) {
+		return k.to, k.ends
+	}
+	to, ends := l.quiet.pass(at)
+	l.hushed = hushed{window: window{from: at, to: to}, ends: ends}
+	return to, ends
+}
+
+// hushed is a stretch without an instant at which nothing is quiet. One that does not end is known as far
+// as it was looked at.
+type hushed struct {
+	window
+	ends bool
 }
 
 // edge returns the first instant later than at at which other policies hold.
