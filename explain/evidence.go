@@ -73,7 +73,7 @@ func (j *judge) policyEvidence(f finding) []Evidence {
 		}
 		what := "the calendar " + policy.Calendar + " excludes it"
 		if e := j.entry(policy.Calendar, f.last); e != nil {
-			what += ": " + strings.Join(slices.DeleteFunc([]string{e.From, e.To, e.Title}, func(s string) bool { return s == "" }), " ")
+			what += ": " + entryWords(e)
 		}
 		return []Evidence{{At: f.last, What: what}}
 	case ordinaut.ReasonQuietHours.Verdict():
@@ -88,6 +88,18 @@ func (j *judge) policyEvidence(f finding) []Evidence {
 	default:
 		return nil
 	}
+}
+
+// entryWords writes an entry of a calendar: 2030-12-25 to 2030-12-27, Christmas.
+func entryWords(e *ordinaut.CalendarEntry) string {
+	words := e.From
+	if e.To != "" {
+		words += " to " + e.To
+	}
+	if e.Title != "" {
+		words += ", " + e.Title
+	}
+	return words
 }
 
 // runEvidence tells how a run began and how it ended, or where it stands.
@@ -153,6 +165,10 @@ func (j *judge) changed(c *ordinaut.TaskChange) Evidence {
 	for _, key := range slices.Sorted(maps.Keys(detail)) {
 		switch value := detail[key].(type) {
 		case nil:
+		case float64:
+			if value != 0 {
+				said = append(said, fmt.Sprintf("%s %v", key, value))
+			}
 		case string:
 			if value != "" {
 				said = append(said, fmt.Sprintf("%s %q", key, value))

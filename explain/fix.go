@@ -250,9 +250,10 @@ func findAction(*judge, finding) *Fix {
 	return &Fix{Tool: "list_actions", Arguments: map[string]any{}, Why: "shows the actions there are; update_task then names one of them"}
 }
 
-// tryMore lets the task try again by itself, if it does not yet; else it is tried once more.
+// tryMore lets the task try again by itself, if it does not yet; else, or when no run is to come, it is tried
+// once more.
 func tryMore(j *judge, _ finding) *Fix {
-	if j.Task.Spec.Retry != nil || j.Task.State == ordinaut.TaskDeleted {
+	if j.Task.Spec.Retry != nil || j.Task.State == ordinaut.TaskDeleted || j.Task.State == ordinaut.TaskFinished {
 		return j.runNow("tries it again")
 	}
 	return j.call("update_task", "lets a run that fails be tried again, up to five times over several minutes", map[string]any{

@@ -97,10 +97,16 @@ func (j *judge) findings() []finding {
 }
 
 // latestLook leaves out the probes that found nothing to start, save the latest: they are many, and all alike.
+// Those that found something are left out too: what they asked for has a finding of its own.
 func latestLook(all []finding) []finding {
 	seen := false
 	for i, f := range slices.Backward(all) {
-		if f.kind != ordinaut.RunProbe || f.code != ordinaut.ReasonConditionFalse.Verdict() {
+		asked := f.code == ordinaut.VerdictRan
+		if f.kind != ordinaut.RunProbe || !asked && f.code != ordinaut.ReasonConditionFalse.Verdict() {
+			continue
+		}
+		if asked {
+			all = slices.Delete(all, i, i+1)
 			continue
 		}
 		if seen {
@@ -128,10 +134,27 @@ func (j *judge) ofRow(row *ordinaut.Occurrence) finding {
 	if code != ordinaut.VerdictRan && !waits || row.Reason == "" {
 		f.code = code
 	}
-	if row.Kind == ordinaut.RunProbe && code == ordinaut.VerdictRan {
-		f.code = ordinaut.ReasonConditionFalse.Verdict() // a start would have a row of its own, after this
+	if row.Kind == ordinaut.RunProbe && code == ordinaut.VerdictRan && !j.asked(run) {
+		f.code = ordinaut.ReasonConditionFalse.Verdict()
 	}
 	return f
+}
+
+// asked reports whether a probe asked for a start. That has a row of its own, at the time of the verdict: later
+// than this probe began, and earlier than the next one did.
+func (j *judge) asked(probe *ordinaut.Run) bool {
+	if probe.StartedAt == nil {
+		return false
+	}
+	next := j.Now
+	for _, r := range j.runs {
+		if r.Kind == ordinaut.RunProbe && r.StartedAt != nil && r.StartedAt.After(*probe.StartedAt) && r.StartedAt.Before(next) {
+			next = *r.StartedAt
+		}
+	}
+	return slices.ContainsFunc(j.Occurrences, func(o ordinaut.Occurrence) bool {
+		return o.Kind == ordinaut.RunCondition && o.NominalAt.After(*probe.StartedAt) && !o.NominalAt.After(next)
+	})
 }
 
 // ofRun judges a run, with its row of the ledger if that is known.

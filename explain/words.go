@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/ordinaut/ordinaut"
 )
@@ -87,7 +88,7 @@ func (j *judge) subject(f finding) string {
 // ending returns text as the end of a sentence.
 func ending(text string) string {
 	text = strings.TrimSpace(text)
-	if strings.HasSuffix(text, ".") || strings.HasSuffix(text, "?") || strings.HasSuffix(text, "!") {
+	if end, _ := utf8.DecodeLastRuneInString(text); strings.ContainsRune(".?!…", end) {
 		return text
 	}
 	return text + "."

@@ -18,6 +18,19 @@ func TestExplainTaskTellsOfConditions(t *testing.T) {
 		w.probe(t)
 		w.expect(t, task, ordinaut.ReasonConditionFalse, "asked for no run, because it was not met.", "")
 	})
+	t.Run("ran, and the probe that asked for it is no finding", func(t *testing.T) {
+		t.Parallel()
+		w := newWatchtower(t)
+		w.work(t)
+		task := w.newTask(t, w.watching(nil))
+		w.says(`{"level": 9}`)
+		w.probe(t)
+		w.ended(t)
+		r := w.must(t, "explain_task", object{"task_id": task})
+		if r.text1(t, "verdict") != string(ordinaut.VerdictRan) || r.content["counts"].(object)["condition_false"] != nil {
+			t.Errorf("got %s", r.text)
+		}
+	})
 	t.Run("condition_false, met and had its run", func(t *testing.T) {
 		t.Parallel()
 		w := newWatchtower(t)

@@ -119,6 +119,24 @@ func TestExplainTaskTellsOfRuns(t *testing.T) {
 	}
 }
 
+// A single run that nobody will repeat is tried again by hand: a change of the task would come too late.
+func TestExplainTaskTriesAFinishedTaskAgain(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	h.work(t)
+	task := v.newTask(t, object{
+		"title": "Once", "schedule": object{"kind": "once", "expr": "in 0s"},
+		"pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "http://127.0.0.1:1/"}}},
+	})
+	h.tick(t)
+	run := v.ended(t, v.must(t, "list_runs", object{"task_id": task}).text1(t, "runs", 0, "id"))
+	r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
+	if r.text1(t, "verdict") != string(ordinaut.ReasonServerUnavailable) || r.text1(t, "fix", "tool") != "run_now" {
+		t.Errorf("got %s", r.text)
+	}
+}
+
 // ended waits for a run's end.
 func (v *visitor) ended(t *testing.T, run string) string {
 	t.Helper()

@@ -30,6 +30,8 @@ type explainTaskAnswer struct {
 	Times    []verdictView  `json:"times"`
 	Counts   map[string]int `json:"counts"`
 	Cut      bool           `json:"cut,omitempty"`
+
+	zone *time.Location // of the schedule, for the text
 }
 
 // evidenceView is one fact of an explanation.
@@ -59,7 +61,7 @@ func (a explainTaskAnswer) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)", a.Sentence, a.Verdict)
 	for _, e := range a.Evidence {
-		b.WriteString("\n" + e.At + " " + e.What)
+		b.WriteString("\n" + a.local(e.At) + " " + e.What)
 		if e.ID != "" {
 			b.WriteString(", " + e.ID)
 		}
@@ -70,7 +72,7 @@ func (a explainTaskAnswer) text() string {
 	if len(a.Times) > 1 {
 		b.WriteString("\nTimes:")
 		for _, t := range a.Times {
-			b.WriteString("\n" + t.line())
+			b.WriteString("\n" + a.line(t))
 		}
 	}
 	if a.Cut {
@@ -79,10 +81,19 @@ func (a explainTaskAnswer) text() string {
 	return b.String()
 }
 
-func (v verdictView) line() string {
-	s := v.NominalAt
+// local writes a time of the answer by the clock of the schedule, as the sentence does.
+func (a explainTaskAnswer) local(at string) string {
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil || a.zone == nil {
+		return at
+	}
+	return t.In(a.zone).Format(stampLayout)
+}
+
+func (a explainTaskAnswer) line(v verdictView) string {
+	s := a.local(v.NominalAt)
 	if v.Count > 1 {
-		s += fmt.Sprintf(" to %s, %d times", v.LastAt, v.Count)
+		s += fmt.Sprintf(" to %s, %d times", a.local(v.LastAt), v.Count)
 	}
 	s += ": " + v.Verdict
 	if v.RunID != "" {
@@ -109,7 +120,11 @@ func (s *Server) explainTask(ctx context.Context, c *call, in explainTaskArgs) (
 	if err != nil {
 		return explainTaskAnswer{}, err
 	}
-	return viewExplanation(found), nil
+	answer := viewExplanation(found)
+	if zone, err := time.LoadLocation(history.Task.Spec.Schedule.Timezone); err == nil {
+		answer.zone = zone // one that is unknown here leaves the text in UTC
+	}
+	return answer, nil
 }
 
 // keepErrors tidies what actions answered, or takes it out: that is for those who may read runs.
