@@ -127,7 +127,7 @@ func checkCondition(c ordinaut.Condition, now time.Time) error {
 func (w watch) words() string {
 	c := w.condition
 	words := fmt.Sprintf("every %s %s is looked at; runs ", durationWords(w.every), quoted(c.Probe.Uses))
-	held := "for " + durationWords(time.Duration(c.HoldSeconds)*time.Second)
+	held := "for " + lengthWords(time.Duration(c.HoldSeconds)*time.Second)
 	if c.Mode == ordinaut.ConditionLevel {
 		words += "each time that finds " + quoted(c.When) + " true"
 		if c.HoldSeconds > 0 {
@@ -140,7 +140,7 @@ func (w watch) words() string {
 		}
 	}
 	if c.CooldownSeconds > 0 {
-		words += ", at most once in " + durationWords(time.Duration(c.CooldownSeconds)*time.Second)
+		words += ", at most once in " + lengthWords(time.Duration(c.CooldownSeconds)*time.Second)
 	}
 	return words
 }

@@ -3,6 +3,7 @@ package scheduler
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
@@ -17,6 +18,7 @@ func (p *Plan) Findings(s ordinaut.Schedule) []string {
 		found = append(found, r.findings()...)
 	case *rrule:
 		found = append(found, skippedMonths(r.rule.monthDays)...)
+		found = append(found, r.openParts()...)
 	}
 	if s.CatchUp == ordinaut.CatchUpAll && s.Overlap == ordinaut.OverlapSkip {
 		found = append(found, "catch_up all with overlap skip starts one run only, since it is live when the others come; overlap buffer_all starts each in turn")
@@ -38,6 +40,34 @@ func (c *cron) findings() []string {
 		found = append(found, skippedMonths(members(c.days.dayBits))...)
 	}
 	return found
+}
+
+// openParts tells of parts of the time of day that the rule takes from where it counts, when those are odd:
+// most likely the moment at which the rule was written.
+func (r *rrule) openParts() []string {
+	_, since := splitReading(r.start)
+	if since%60 == 0 {
+		return nil
+	}
+	var open, closed []string
+	for _, part := range []struct {
+		name, example string
+		freq          frequency
+		given         bool
+	}{
+		{"BYHOUR", "9", hourly, len(r.rule.hours) > 0},
+		{"BYMINUTE", "0", minutely, len(r.rule.minutes) > 0},
+		{"BYSECOND", "0", secondly, len(r.rule.seconds) > 0},
+	} {
+		if !part.given && r.rule.freq > part.freq {
+			open, closed = append(open, part.name), append(closed, part.name+"="+part.example)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("the rule does not say %s, so it takes that of %s, from which it counts; write %s",
+		join(open), time.Unix(r.start, 0).UTC().Format(time.TimeOnly), strings.Join(closed, ";"))}
 }
 
 // skippedMonths tells of days that not every month has, when there is no other day in each month.

@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,19 @@ func (interval) flag(time.Time) DST { return DSTNone }
 
 func (i interval) words() string {
 	return "every " + durationWords(i.every) + ", counted from " + i.anchor.UTC().Format("2006-01-02 15:04:05 UTC")
+}
+
+// lengthWords returns how long d is: as durationWords, but "an hour" for one of a kind.
+func lengthWords(d time.Duration) string {
+	words := durationWords(d)
+	switch {
+	case words == "hour":
+		return "an hour"
+	case !strings.Contains(words, " "):
+		return "a " + words
+	default:
+		return words
+	}
 }
 
 // durationWords returns "15 minutes", "1 day 12 hours"; one of a kind alone is just its name.

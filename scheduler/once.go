@@ -90,8 +90,10 @@ func (o once) count(after, through time.Time) int {
 func (o once) flag(time.Time) DST { return o.dst }
 
 func (o once) words() string {
-	if o.zone == time.UTC || o.zone.String() == "UTC" {
-		return "once, at " + o.at.Format("2006-01-02 15:04:05 UTC")
+	local := o.at.In(o.zone)
+	layout := "15:04"
+	if local.Second() != 0 || local.Nanosecond() != 0 {
+		layout = time.TimeOnly
 	}
-	return "once, at " + o.at.In(o.zone).Format("2006-01-02 15:04:05 ") + o.zone.String()
+	return "once, on " + local.Format("Monday 2006-01-02") + " at " + local.Format(layout) + " " + o.zone.String()
 }

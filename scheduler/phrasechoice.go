@@ -156,7 +156,12 @@ func (i *intent) settleClock(c dayTime) dayTime {
 	default:
 		return c
 	}
-	if was.shown != c.String() {
+	switch {
+	case was.plain && i.part == "" && c.hour == 12:
+		i.note(was.shown + " was read as " + c.String() + " by day")
+	case was.plain && i.part == "":
+		i.note(was.shown + " was read as " + c.String() + " in the morning")
+	case was.plain:
 		i.note(was.shown + " was read as " + c.String())
 	}
 	c.plain = false

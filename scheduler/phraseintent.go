@@ -35,6 +35,8 @@ type intent struct {
 	delay time.Duration // of a single time
 
 	starts, ends time.Time // ends is excluded
+	lasts        int       // how many of lastsUnit after its start it ends; 0: not said
+	lastsUnit    unit
 	maxRuns      int
 	calendars    []string
 

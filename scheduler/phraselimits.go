@@ -132,20 +132,33 @@ func (p *phraseParser) until() bool {
 	return true
 }
 
-// during reads for 2 weeks, counted from now.
+// during reads for 2 weeks.
 func (p *phraseParser) during() bool {
 	n, u, ok := p.quantity()
 	if !ok || n > 10_000 {
 		return false
 	}
-	switch u {
-	case unitMonth:
-		p.intent.ends = p.now.AddDate(0, n, 0)
-	case unitYear:
-		p.intent.ends = p.now.AddDate(min(n, horizonYears), 0, 0)
-	default:
-		p.intent.ends = p.now.Add(time.Duration(n) * u.length())
-	}
-	p.intent.note("the end was counted from now: " + p.intent.ends.Format("2006-01-02 15:04"))
+	p.intent.lasts, p.intent.lastsUnit = n, u
 	return true
+}
+
+// settleEnd counts what lasts so long from the start that the phrase names, or else from now.
+func (p *phraseParser) settleEnd() {
+	i := &p.intent
+	if i.lasts == 0 {
+		return
+	}
+	from, told := i.starts, "its start"
+	if from.IsZero() {
+		from, told = p.now, "now"
+	}
+	switch i.lastsUnit {
+	case unitMonth:
+		i.ends = from.AddDate(0, i.lasts, 0)
+	case unitYear:
+		i.ends = from.AddDate(min(i.lasts, horizonYears), 0, 0)
+	default:
+		i.ends = from.Add(time.Duration(i.lasts) * i.lastsUnit.length())
+	}
+	i.note("the end was counted from " + told + ": " + i.ends.Format("2006-01-02 15:04"))
 }

@@ -113,6 +113,7 @@ func (p *phraseParser) parse() error {
 			return p.err
 		}
 	}
+	p.settleEnd()
 	return nil
 }
 

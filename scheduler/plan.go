@@ -45,7 +45,9 @@ type Plan struct {
 	zone   *time.Location
 	starts time.Time // zero: no lower bound
 	ends   time.Time // zero: no upper bound
-	recent [1 << answerBits]atomic.Pointer[answer]
+	// schedule is what words tell besides the times; nil in a plan that tasks of other policies share.
+	schedule *ordinaut.Schedule
+	recent   [1 << answerBits]atomic.Pointer[answer]
 }
 
 // answerBits is how many questions a plan remembers, as a power of two.
@@ -59,7 +61,14 @@ type answer struct {
 
 // Compile makes a plan of a stored schedule. Unlike [Parse] it does not mind that the schedule is
 // exhausted. It returns an invalid_argument [ordinaut.Error] for what it cannot read.
-func Compile(s ordinaut.Schedule) (*Plan, error) { return compile(s, nil) }
+func Compile(s ordinaut.Schedule) (*Plan, error) {
+	p, err := compile(s, nil)
+	if err != nil {
+		return nil, err
+	}
+	p.schedule = &s
+	return p, nil
+}
 
 func compile(s ordinaut.Schedule, known *zones) (*Plan, error) {
 	zone, err := known.load(s.Timezone)

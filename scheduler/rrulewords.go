@@ -8,6 +8,8 @@ import (
 	"time"
 )
 
+const workdays = "Monday to Friday"
+
 // words composes the rhythm, the days and the times of day, and then where the rule starts counting
 // and ends.
 func (r *rrule) words() string {
@@ -18,7 +20,7 @@ func (r *rrule) words() string {
 		words = r.rule.rhythm(words) + " " + r.rule.clockWords(r.start)
 	}
 	words = strings.TrimSpace(words + " " + r.zone.String())
-	if len(r.rule.positions) > 0 {
+	if len(r.rule.positions) > 0 && !r.rule.positionsTold(r.start) {
 		words += ", of these only " + positionWords(r.rule.positions) + " of each " + frequencyUnits[r.rule.freq]
 	}
 	if r.rule.interval > 1 || r.rule.count > 0 {
@@ -28,7 +30,7 @@ func (r *rrule) words() string {
 		words += ", " + plural(r.rule.count, "time")
 	}
 	if r.rule.until != nil {
-		words += ", until " + time.Unix(r.until, 0).UTC().Format("2006-01-02 15:04 UTC")
+		words += ", until " + localWords(time.Unix(r.until, 0), r.zone)
 	}
 	if len(r.added) > 0 {
 		words += ", and also at " + plural(len(r.added), "other time")
@@ -81,6 +83,9 @@ func (r *recurrenceRule) stepWords(start int64) string {
 func (r *recurrenceRule) clockWords(start int64) string {
 	_, since := splitReading(start)
 	times := r.times(since)
+	if placed := r.placedTimes(start); placed != nil {
+		return "at " + join(placed)
+	}
 	if times.perDay() <= clockTimes {
 		return "at " + join(times.clock())
 	}
@@ -89,6 +94,44 @@ func (r *recurrenceRule) clockWords(start int64) string {
 		words = "at second " + listed(members(times.second)) + " of" + strings.TrimPrefix(words, "at")
 	}
 	return words
+}
+
+// placedTimes lists the times of day that BYSETPOS leaves of a daily rule: it is how a rule says 8:30 and
+// 17:00, which are no combination of hours and minutes. It is nil for other rules, and for too many.
+func (r *recurrenceRule) placedTimes(start int64) []string {
+	if r.freq != daily || len(r.positions) == 0 {
+		return nil
+	}
+	_, since := splitReading(start)
+	times := r.times(since)
+	var placed []int
+	for _, n := range r.positions {
+		if n < 0 {
+			n += times.perDay() + 1
+		}
+		if n >= 1 && n <= times.perDay() {
+			placed = append(placed, times.nth(n-1))
+		}
+	}
+	slices.Sort(placed)
+	placed = slices.Compact(placed)
+	if len(placed) == 0 || len(placed) > clockTimes {
+		return nil
+	}
+	return clockOf(placed)
+}
+
+// lastWorkday reports whether the rule is due on the last Monday to Friday of each month, once.
+func (r *recurrenceRule) lastWorkday(start int64) bool {
+	_, since := splitReading(start)
+	times := r.times(since)
+	return r.freq == monthly && slices.Equal(r.positions, []int{-1}) && times.perDay() == 1 &&
+		len(r.monthDays)+len(r.yearDays)+len(r.weeks) == 0 && r.weekdayWords() == workdays
+}
+
+// positionsTold reports whether the other words say already what BYSETPOS picks.
+func (r *recurrenceRule) positionsTold(start int64) bool {
+	return r.placedTimes(start) != nil || r.lastWorkday(start)
 }
 
 // dayWords tells which days match, each phrase with a space before it; empty for every day of the
@@ -118,6 +161,9 @@ func (r *recurrenceRule) dayWords(start int64) string {
 	if len(r.weekdays) > 0 {
 		phrases = append(phrases, r.weekdayWords())
 	}
+	if r.lastWorkday(start) {
+		phrases = []string{"the last workday (" + workdays + ") of the month"}
+	}
 	words := ""
 	if len(phrases) > 0 {
 		words = " on " + strings.Join(phrases, ", but only when that falls on ")
@@ -144,7 +190,7 @@ func (r *recurrenceRule) weekdayWords() string {
 		}
 	}
 	if plain == 0b0111110 {
-		days = append(days, "Monday to Friday")
+		days = append(days, workdays)
 	} else {
 		for _, w := range []int{1, 2, 3, 4, 5, 6, 0} {
 			if plain>>w&1 == 1 {
@@ -168,10 +214,7 @@ func (r *recurrenceRule) weekdayWords() string {
 func weekdayName(n int) string { return time.Weekday(n).String() }
 
 func monthWords(months []int) string {
-	shown := make([]string, len(months))
-	for i, n := range months {
-		shown[i] = time.Month(n).String()
-	}
+	shown := monthsOf(months)
 	if last := len(months) - 1; last > 2 && months[last]-months[0] == last {
 		return shown[0] + " to " + shown[last]
 	}

@@ -12,18 +12,6 @@ import (
 // clockTimes is how many times of day are listed one by one.
 const clockTimes = 6
 
-// Words describes the schedule in one English phrase, its zone and window included.
-func (p *Plan) Words() string {
-	words := p.rule.words()
-	if _, counted := p.rule.(interval); !counted && !p.starts.IsZero() {
-		words += ", from " + p.starts.Format("2006-01-02 15:04 UTC")
-	}
-	if !p.ends.IsZero() {
-		words += ", until " + p.ends.Format("2006-01-02 15:04 UTC")
-	}
-	return words
-}
-
 // words composes times of day, days, months and years; what has no short form is told field by field.
 func (c *cron) words() string {
 	times, days := c.timeWords(), c.dayWords()
@@ -62,6 +50,9 @@ func (c *cron) timeWords() string {
 	case c.tods.perDay() <= clockTimes:
 		return "at " + join(c.tods.clock())
 	}
+	if words := c.windowWords(); words != "" {
+		return words
+	}
 	words := "at second " + second.numbers()
 	if second.text == "0" {
 		words = "at"
@@ -77,6 +68,70 @@ func (c *cron) timeWords() string {
 	return words + " of hour " + hour.numbers()
 }
 
+// windowWords tells an even rhythm of minutes or hours that is held to a part of the day, from its first
+// time to its last; empty for what has none.
+func (c *cron) windowWords() string {
+	minutes, hours := members(c.tods.minute), members(c.tods.hour)
+	if c.tods.second != 1 {
+		return ""
+	}
+	if len(minutes) == 1 {
+		step := stepOf(hours)
+		if step == 0 {
+			return ""
+		}
+		return "every " + several(step, "hour") + " " + spanWords(hours[0], hours[len(hours)-1], minutes[0], minutes[0])
+	}
+	step := stepOf(minutes)
+	switch {
+	case step == 0 || step*len(minutes) != 60:
+		return ""
+	case minutes[0] == 0 && len(hours) == 24:
+		return "every " + several(step, "minute")
+	}
+	var spans []string
+	for first := 0; first < len(hours); {
+		last := first
+		for last+1 < len(hours) && hours[last+1] == hours[last]+1 {
+			last++
+		}
+		spans = append(spans, spanWords(hours[first], hours[last], minutes[0], minutes[len(minutes)-1]))
+		first = last + 1
+	}
+	if len(spans) > 3 {
+		return ""
+	}
+	return "every " + several(step, "minute") + " " + join(spans)
+}
+
+// spanWords writes "from 09:00 to 16:40".
+func spanWords(fromHour, toHour, fromMinute, toMinute int) string {
+	return fmt.Sprintf("from %02d:%02d to %02d:%02d", fromHour, fromMinute, toHour, toMinute)
+}
+
+// stepOf returns what lies between all neighbours of an ordered set, 0 when that differs or there are
+// none.
+func stepOf(set []int) int {
+	if len(set) < 2 {
+		return 0
+	}
+	step := set[1] - set[0]
+	for i := 2; i < len(set); i++ {
+		if set[i]-set[i-1] != step {
+			return 0
+		}
+	}
+	return step
+}
+
+// several writes "hour" and "2 hours", as they follow every.
+func several(n int, unit string) string {
+	if n == 1 {
+		return unit
+	}
+	return plural(n, unit)
+}
+
 // evenStep returns n when the field is */n and n divides the whole, so that the rhythm is even.
 func evenStep(v fieldValue, whole int) int {
 	rest, found := strings.CutPrefix(v.text, "*/")
@@ -89,17 +144,22 @@ func evenStep(v fieldValue, whole int) int {
 
 // clock lists the times of day, as 08:30 or 08:30:15.
 func (t *timesOfDay) clock() []string {
-	var shown []string
+	all := make([]int, t.perDay())
+	for k := range all {
+		all[k] = t.nth(k)
+	}
+	return clockOf(all)
+}
+
+// clockOf writes seconds after midnight as times of day.
+func clockOf(times []int) []string {
 	layout := "15:04"
-	if t.second != 1 {
+	if slices.ContainsFunc(times, func(t int) bool { return t%60 != 0 }) {
 		layout = time.TimeOnly
 	}
-	for _, h := range members(t.hour) {
-		for _, m := range members(t.minute) {
-			for _, s := range members(t.second) {
-				shown = append(shown, time.Date(0, 1, 1, h, m, s, 0, time.UTC).Format(layout))
-			}
-		}
+	shown := make([]string, len(times))
+	for i, t := range times {
+		shown[i] = time.Time{}.Add(time.Duration(t) * time.Second).Format(layout)
 	}
 	return shown
 }
@@ -146,6 +206,10 @@ func (c *cron) dateWords() string {
 		days = append(days, "the last day")
 	}
 	for _, n := range members(uint64(v.nearest)) {
+		if n == 1 {
+			days = append(days, "the first workday (Monday to Friday)")
+			continue
+		}
 		days = append(days, fmt.Sprintf("the workday nearest to day %d", n))
 	}
 	return " on " + join(days) + " of the month"
@@ -189,14 +253,22 @@ func (v fieldValue) numbers() string {
 
 func (v fieldValue) monthNames() string {
 	set := members(v.bits())
-	shown := make([]string, len(set))
-	for i, n := range set {
-		shown[i] = time.Month(n).String()
-	}
+	shown := monthsOf(set)
 	if len(set) > 3 && set[len(set)-1]-set[0] == len(set)-1 {
 		return shown[0] + " to " + shown[len(shown)-1]
 	}
+	if left := allMonths &^ v.bits(); len(set) > 8 {
+		return "every month but " + join(monthsOf(members(left)))
+	}
 	return join(shown)
+}
+
+func monthsOf(numbers []int) []string {
+	shown := make([]string, len(numbers))
+	for i, n := range numbers {
+		shown[i] = time.Month(n).String()
+	}
+	return shown
 }
 
 func members(set uint64) []int {
