@@ -65,10 +65,10 @@ func TestPhraseIsNeverGuessedAt(t *testing.T) {
 	t.Parallel()
 	h, v := newWednesday(t)
 	r := v.must(t, "preview_schedule", object{"phrase": "daily at 7", "timezone": "Europe/Chisinau"})
-	if diff := cmp.Diff([]any{"7 was read as 07:00"}, r.at(t, "understood", "assumptions")); diff != "" {
+	if diff := cmp.Diff([]any{"7 was read as 07:00 in the morning"}, r.at(t, "understood", "assumptions")); diff != "" {
 		t.Errorf("assumptions (-want +got):\n%s", diff)
 	}
-	if !strings.Contains(r.text, "assuming: 7 was read as 07:00") {
+	if !strings.Contains(r.text, "assuming: 7 was read as 07:00 in the morning") {
 		t.Errorf("the text does not say the assumption: %s", r.text)
 	}
 	r = v.must(t, "preview_schedule", object{"phrase": "every second Tuesday at 9am", "timezone": "Europe/Chisinau"})
