@@ -31,7 +31,11 @@ func TestVerdictsAreDocumented(t *testing.T) {
 	var table strings.Builder
 	table.WriteString("| verdict | means | the call that is proposed |\n|---|---|---|\n")
 	for _, row := range explain.Table() {
-		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", row.Code, row.Meaning, cmp.Or(row.Fix, "none"))
+		call := cmp.Or(row.Fix, "none")
+		if row.MakesUp {
+			call += "; and `make_up`"
+		}
+		fmt.Fprintf(&table, "| `%s` | %s | %s |\n", row.Code, row.Meaning, call)
 	}
 	if *update {
 		if err := os.WriteFile(path, []byte(before+begin+table.String()+end+after), 0o644); err != nil {

@@ -41,6 +41,9 @@ type Explanation struct {
 	Evidence []Evidence
 	// Fix is nil when nothing is wrong.
 	Fix *Fix
+	// MakeUp starts what did not run, where Fix only keeps that from happening again, or where nothing is
+	// wrong and yet not all has run.
+	MakeUp *Fix
 	// Times are the nominal times of the stretch, oldest first, those that share a fate as one.
 	Times []Time
 	// Counts says how many of the stretch's nominal times got which verdict.
@@ -111,6 +114,9 @@ func (j *judge) explanation(chosen finding, all []finding, q Question) Explanati
 	if rule.fix != nil && !chosen.fulfilled() {
 		e.Fix = rule.fix(j, chosen)
 	}
+	if rule.makeUp != nil && chosen.row != nil && (e.Fix == nil || e.Fix.Tool == "update_task" || e.Fix.Tool == "resume_task") {
+		e.MakeUp = rule.makeUp(j, chosen)
+	}
 	for _, f := range all {
 		if f.count == 0 {
 			continue // no time, but the want of one
@@ -158,6 +164,8 @@ func (j *judge) mostRecentProblem(all []finding) finding {
 type Row struct {
 	Code         ordinaut.VerdictCode
 	Meaning, Fix string
+	// MakesUp reports whether several times with this verdict get a second call, which makes up for them.
+	MakesUp bool
 }
 
 // Table returns a row for each verdict, in the order of [ordinaut.VerdictCodes].
@@ -166,7 +174,7 @@ func Table() []Row {
 	rows := make([]Row, 0, len(table))
 	for _, code := range ordinaut.VerdictCodes() {
 		if r, known := table[code]; known {
-			rows = append(rows, Row{Code: code, Meaning: r.means, Fix: r.remedy})
+			rows = append(rows, Row{Code: code, Meaning: r.means, Fix: r.remedy, MakesUp: r.makeUp != nil})
 			delete(table, code)
 		}
 	}

@@ -27,17 +27,17 @@ func (j *judge) call(tool, why string, more map[string]any) *Fix {
 }
 
 // reschedule changes the present schedule; when that changes nothing, since it is so already, or the
-// schedule has no time left to change, a run by hand makes up for what did not run.
-func (j *judge) reschedule(why string, change func(*ordinaut.Schedule)) *Fix {
+// schedule has no time left to change, what did not run can only be made up for.
+func (j *judge) reschedule(f finding, why string, change func(*ordinaut.Schedule)) *Fix {
 	s := j.Task.Spec.Schedule
 	before := s
 	change(&s)
 	if s == before || j.Task.State == ordinaut.TaskFinished || s.Kind == ordinaut.ScheduleOnce {
-		return j.runNow("")
+		return makeUp(j, f)
 	}
-	f := j.call("update_task", why, map[string]any{"if_version": j.Task.Version})
-	f.Schedule = &s
-	return f
+	fix := j.call("update_task", why, map[string]any{"if_version": j.Task.Version})
+	fix.Schedule = &s
+	return fix
 }
 
 func (j *judge) runNow(why string) *Fix {
@@ -47,20 +47,18 @@ func (j *judge) runNow(why string) *Fix {
 	return j.call("run_now", why, nil)
 }
 
-func makeUp(j *judge, _ finding) *Fix { return j.runNow("") }
-
-func queueBehind(j *judge, _ finding) *Fix {
-	return j.reschedule("lets a time that comes while a run is live wait for its end, instead of skipping it",
+func queueBehind(j *judge, f finding) *Fix {
+	return j.reschedule(f, "lets a time that comes while a run is live wait for its end, instead of skipping it",
 		func(s *ordinaut.Schedule) { s.Overlap = ordinaut.OverlapBufferOne })
 }
 
 func allowLateness(j *judge, f finding) *Fix {
 	if f.row == nil {
-		return j.runNow("")
+		return makeUp(j, f)
 	}
 	needed := f.row.DecidedAt.Sub(f.last)
 	seconds := int(min(needed.Round(time.Minute)+time.Minute, maxLateness*time.Second) / time.Second)
-	return j.reschedule("lets it start as late as it was this time", func(s *ordinaut.Schedule) {
+	return j.reschedule(f, "lets it start as late as it was this time", func(s *ordinaut.Schedule) {
 		s.MaxLatenessSeconds = max(seconds, s.MaxLatenessSeconds)
 	})
 }
@@ -69,7 +67,7 @@ func catchUp(j *judge, f finding) *Fix {
 	if f.row == nil {
 		return &Fix{Tool: "get_status", Arguments: map[string]any{}, Why: "no tool starts a scheduler: an operator runs ordinaut serve --roles scheduler, and this shows when schedules are overdue no longer"}
 	}
-	return j.reschedule("makes one run for the latest time that an outage swallowed",
+	return j.reschedule(f, "makes one run for the latest time that an outage swallowed",
 		func(s *ordinaut.Schedule) { s.CatchUp = ordinaut.CatchUpLatest })
 }
 
@@ -77,15 +75,15 @@ func startWorker(*judge, finding) *Fix {
 	return &Fix{Tool: "get_status", Arguments: map[string]any{}, Why: "no tool starts a worker: an operator runs ordinaut serve --roles worker, and this shows when runs move again"}
 }
 
-func resume(j *judge, _ finding) *Fix {
+func resume(j *judge, f finding) *Fix {
 	if j.Task.State != ordinaut.TaskPaused {
-		return j.runNow("")
+		return makeUp(j, f)
 	}
 	return j.call("resume_task", "makes it obey its schedule again", nil)
 }
 
 func dropStart(j *judge, f finding) *Fix {
-	return j.reschedule("lets the schedule start then", func(s *ordinaut.Schedule) {
+	return j.reschedule(f, "lets the schedule start then", func(s *ordinaut.Schedule) {
 		at := f.first.Add(-around).Truncate(time.Second)
 		s.StartsAt = &at
 	})
@@ -127,31 +125,31 @@ func recreate(j *judge, _ finding) *Fix {
 
 // shiftExcluded moves excluded times. A schedule that is due too often for that, or moves them as far as it
 // goes already, can only stop observing its calendars.
-func shiftExcluded(j *judge, _ finding) *Fix {
+func shiftExcluded(j *judge, f finding) *Fix {
 	shifted := j.Task.Spec.Schedule
 	if shifted.Rules == nil {
-		return j.runNow("")
+		return makeUp(j, f)
 	}
 	already := shifted.Rules.OnExcluded == ordinaut.ExcludedShift
 	shifted.Rules = ruled(shifted.Rules, func(r *ordinaut.Rules) { r.OnExcluded = ordinaut.ExcludedShift })
 	if _, _, err := scheduler.Parse(shifted, j.Now); err != nil || already {
-		return j.reschedule("lets it no longer observe its calendars", func(s *ordinaut.Schedule) {
+		return j.reschedule(f, "lets it no longer observe its calendars", func(s *ordinaut.Schedule) {
 			s.Rules = ruled(s.Rules, func(r *ordinaut.Rules) { r.Calendars, r.OnExcluded = nil, "" })
 		})
 	}
-	return j.reschedule("moves what a calendar excludes to the next day that is free, instead of skipping it", func(s *ordinaut.Schedule) {
+	return j.reschedule(f, "moves what a calendar excludes to the next day that is free, instead of skipping it", func(s *ordinaut.Schedule) {
 		s.Rules = ruled(s.Rules, func(r *ordinaut.Rules) { r.OnExcluded = ordinaut.ExcludedShift })
 	})
 }
 
 // deferQuiet lets what comes in the task's own quiet hours start at their end. What is put off already, and
 // what the agent's quiet hours hold back, can only be made up for.
-func deferQuiet(j *judge, _ finding) *Fix {
+func deferQuiet(j *judge, f finding) *Fix {
 	r := j.Task.Spec.Schedule.Rules
 	if r == nil || r.Quiet == nil || r.Quiet.Action != ordinaut.QuietDrop {
-		return j.runNow("starts it once, now: by hand it starts in quiet hours too")
+		return j.startOnce(f, "starts it once, now: by hand it starts in quiet hours too")
 	}
-	return j.reschedule("puts off what comes in quiet hours to their end, instead of skipping it", func(s *ordinaut.Schedule) {
+	return j.reschedule(f, "puts off what comes in quiet hours to their end, instead of skipping it", func(s *ordinaut.Schedule) {
 		s.Rules = ruled(s.Rules, func(r *ordinaut.Rules) {
 			quiet := *r.Quiet
 			quiet.Action, r.Quiet = ordinaut.QuietDefer, &quiet
@@ -159,14 +157,14 @@ func deferQuiet(j *judge, _ finding) *Fix {
 	})
 }
 
-func dropDedupe(j *judge, _ finding) *Fix {
-	return j.reschedule("lets every event start it", func(s *ordinaut.Schedule) {
+func dropDedupe(j *judge, f finding) *Fix {
+	return j.reschedule(f, "lets every event start it", func(s *ordinaut.Schedule) {
 		s.Rules = triggered(s.Rules, func(e *ordinaut.EventTrigger) { e.DedupeBy, e.DedupeWindowSeconds = "", 0 })
 	})
 }
 
-func dropFilter(j *judge, _ finding) *Fix {
-	return j.reschedule("lets every event of the topic start it, until filter and dedupe_by are right", func(s *ordinaut.Schedule) {
+func dropFilter(j *judge, f finding) *Fix {
+	return j.reschedule(f, "lets every event of the topic start it, until filter and dedupe_by are right", func(s *ordinaut.Schedule) {
 		s.Rules = triggered(s.Rules, func(e *ordinaut.EventTrigger) { e.Filter, e.DedupeBy, e.DedupeWindowSeconds = "", "", 0 })
 	})
 }
@@ -182,8 +180,8 @@ func triggered(rules *ordinaut.Rules, change func(*ordinaut.EventTrigger)) *ordi
 	})
 }
 
-func dropCooldown(j *judge, _ finding) *Fix {
-	return j.reschedule("lets it start whenever its condition is met", func(s *ordinaut.Schedule) {
+func dropCooldown(j *judge, f finding) *Fix {
+	return j.reschedule(f, "lets it start whenever its condition is met", func(s *ordinaut.Schedule) {
 		s.Rules = watched(s.Rules, func(c *ordinaut.Condition) { c.CooldownSeconds = 0 })
 	})
 }
@@ -222,15 +220,15 @@ func ruled(rules *ordinaut.Rules, change func(*ordinaut.Rules)) *ordinaut.Rules 
 	return &changed
 }
 
-func widenBuffer(j *judge, _ finding) *Fix {
+func widenBuffer(j *judge, f finding) *Fix {
 	if j.Task.Spec.Schedule.Overlap == ordinaut.OverlapBufferOne {
-		return j.reschedule("lets more than one run wait for the live one", func(s *ordinaut.Schedule) { s.Overlap = ordinaut.OverlapBufferAll })
+		return j.reschedule(f, "lets more than one run wait for the live one", func(s *ordinaut.Schedule) { s.Overlap = ordinaut.OverlapBufferAll })
 	}
-	return j.reschedule("lets runs go side by side", func(s *ordinaut.Schedule) { s.Overlap = ordinaut.OverlapAllow })
+	return j.reschedule(f, "lets runs go side by side", func(s *ordinaut.Schedule) { s.Overlap = ordinaut.OverlapAllow })
 }
 
 func catchUpMore(j *judge, f finding) *Fix {
-	return j.reschedule("lets as many be caught up with as were due", func(s *ordinaut.Schedule) {
+	return j.reschedule(f, "lets as many be caught up with as were due", func(s *ordinaut.Schedule) {
 		s.MaxCatchUp = min(max(s.MaxCatchUp, defaultCatchUp)+f.count, maxCatchUp)
 	})
 }

@@ -10,6 +10,9 @@ type rule struct {
 	problem  bool
 	sentence func(*judge, finding) string
 	fix      func(*judge, finding) *Fix // nil: nothing is wrong
+	// makeUp is for what got no run of its own and, when the ledger has it so, never will; nil: policy wants
+	// none.
+	makeUp func(*judge, finding) *Fix
 }
 
 // rules returns the rule of each verdict.
@@ -27,7 +30,7 @@ func rules() map[ordinaut.VerdictCode]rule {
 		ordinaut.VerdictOutsideVersion: {means: "the task did not exist then, or had another schedule", sentence: outsideVersionSentence},
 		ordinaut.VerdictFinished:       {means: "the schedule was exhausted before", remedy: "`update_task` without `ends_at` and `max_runs`, or `run_now`", problem: true, sentence: finishedSentence, fix: func(j *judge, _ finding) *Fix { return j.extend() }},
 		ordinaut.VerdictDeleted:        {means: "the task was deleted before", remedy: "`create_task` with what it was", problem: true, sentence: deletedSentence, fix: recreate},
-		ordinaut.VerdictUnrecorded:     {means: "the task was changed before a scheduler came to it, or its history is gone", remedy: "`run_now`", problem: true, sentence: unrecordedSentence, fix: makeUp},
+		ordinaut.VerdictUnrecorded:     {means: "the task was changed before a scheduler came to it, or its history is gone", remedy: "`run_now`; for several times `backfill_task`", problem: true, sentence: unrecordedSentence, fix: makeUp},
 	}
 	for reason, r := range occurrenceRules() {
 		all[reason.Verdict()] = r
@@ -41,26 +44,26 @@ func rules() map[ordinaut.VerdictCode]rule {
 // occurrenceRules returns the rules of times that did not become a run of their own.
 func occurrenceRules() map[ordinaut.Reason]rule {
 	return map[ordinaut.Reason]rule{
-		ordinaut.ReasonOverlap:             {means: "the previous run was still live, and `overlap` is `skip`", remedy: "`update_task`: `overlap` `buffer_one`", problem: true, sentence: overlapSentence, fix: queueBehind},
-		ordinaut.ReasonCaughtUp:            {means: "several times were due at once, and the latest stood in for them", sentence: caughtUpSentence},
-		ordinaut.ReasonTooLate:             {means: "the scheduler came to it later than `max_lateness_seconds` allows", remedy: "`update_task`: a larger `max_lateness_seconds`", problem: true, sentence: tooLateSentence, fix: allowLateness},
-		ordinaut.ReasonSchedulerDown:       {means: "no scheduler was running, and `catch_up` is `none`; or none is running now", remedy: "`update_task`: `catch_up` `latest`; or `get_status`, and start a scheduler", problem: true, sentence: schedulerDownSentence, fix: catchUp},
-		ordinaut.ReasonPaused:              {means: "the task was paused", remedy: "`resume_task`", problem: true, sentence: pausedSentence, fix: resume},
+		ordinaut.ReasonOverlap:             {means: "the previous run was still live, and `overlap` is `skip`", remedy: "`update_task`: `overlap` `buffer_one`", problem: true, sentence: overlapSentence, fix: queueBehind, makeUp: makeUp},
+		ordinaut.ReasonCaughtUp:            {means: "several times were due at once, and the latest stood in for them", sentence: caughtUpSentence, makeUp: (*judge).standInFor},
+		ordinaut.ReasonTooLate:             {means: "the scheduler came to it later than `max_lateness_seconds` allows", remedy: "`update_task`: a larger `max_lateness_seconds`", problem: true, sentence: tooLateSentence, fix: allowLateness, makeUp: makeUp},
+		ordinaut.ReasonSchedulerDown:       {means: "no scheduler was running, and `catch_up` is `none`; or none is running now", remedy: "`update_task`: `catch_up` `latest`; or `get_status`, and start a scheduler", problem: true, sentence: schedulerDownSentence, fix: catchUp, makeUp: makeUp},
+		ordinaut.ReasonPaused:              {means: "the task was paused", remedy: "`resume_task`; when it is over, `run_now`, or for several times `backfill_task`", problem: true, sentence: pausedSentence, fix: resume, makeUp: makeUp},
 		ordinaut.ReasonExcludedByCalendar:  {means: "a calendar that the schedule observes excludes it", remedy: "`update_task`: `on_excluded` `shift`, or without `calendars`; or `run_now`", problem: true, sentence: excludedSentence, fix: shiftExcluded},
 		ordinaut.ReasonShiftedByCalendar:   {means: "a calendar moved it to a later day", remedy: "`run_now`, while it is yet to come", problem: true, sentence: shiftedSentence, fix: makeUp},
 		ordinaut.ReasonQuietHours:          {means: "it came in quiet hours or a blackout: it was skipped, or put off to their end", remedy: "`update_task`: `quiet` with `action` `defer`; or `run_now`", problem: true, sentence: quietSentence, fix: deferQuiet},
 		ordinaut.ReasonSnoozed:             {means: "somebody put it off", remedy: "`run_now`, while it is yet to come", problem: true, sentence: snoozedSentence, fix: makeUp},
 		ordinaut.ReasonBuffered:            {means: "its run waits, or waited, for the run before it to end", sentence: bufferedSentence},
-		ordinaut.ReasonBufferFull:          {means: "as many runs as may were waiting for the live one already", remedy: "`update_task`: `overlap` `buffer_all` or `allow`", problem: true, sentence: bufferFullSentence, fix: widenBuffer},
-		ordinaut.ReasonCatchUpLimit:        {means: "more were due at once than `max_catch_up`", remedy: "`update_task`: a larger `max_catch_up`", problem: true, sentence: catchUpLimitSentence, fix: catchUpMore},
+		ordinaut.ReasonBufferFull:          {means: "as many runs as may were waiting for the live one already", remedy: "`update_task`: `overlap` `buffer_all` or `allow`", problem: true, sentence: bufferFullSentence, fix: widenBuffer, makeUp: makeUp},
+		ordinaut.ReasonCatchUpLimit:        {means: "more were due at once than `max_catch_up`", remedy: "`update_task`: a larger `max_catch_up`", problem: true, sentence: catchUpLimitSentence, fix: catchUpMore, makeUp: makeUp},
 		ordinaut.ReasonDeduplicated:        {means: "an earlier event gave the same value of `dedupe_by`", remedy: "`update_task` without `dedupe_by`", problem: true, sentence: notStarted("an earlier event with the same value of dedupe_by had started it"), fix: dropDedupe},
 		ordinaut.ReasonDebounced:           {means: "a later event of the same burst stood in for it", sentence: notStarted("it was one of a burst, and a later event of that stood in for it")},
 		ordinaut.ReasonEventLoop:           {means: "the event came of runs that events had started, too many in a row", remedy: "`run_now`", problem: true, sentence: notStarted("the event came of runs that events had started, too many in a row"), fix: makeUp},
 		ordinaut.ReasonFilterError:         {means: "`filter` or `dedupe_by` could not be evaluated for the event", remedy: "`update_task` without them", problem: true, sentence: notStarted("the schedule's filter or dedupe_by could not be evaluated for it"), fix: dropFilter},
-		ordinaut.ReasonPausedAfterFailures: {means: "the task was paused when so many runs in a row had failed", remedy: "correct what fails, then `resume_task`", problem: true, sentence: pausedSentence, fix: resume},
+		ordinaut.ReasonPausedAfterFailures: {means: "the task was paused when so many runs in a row had failed", remedy: "correct what fails, then `resume_task`", problem: true, sentence: pausedSentence, fix: resume, makeUp: makeUp},
 		ordinaut.ReasonCooldown:            {means: "the condition was met within `cooldown_seconds` of its latest start", remedy: "`update_task` without `cooldown_seconds`", problem: true, sentence: cooldownSentence, fix: dropCooldown},
 		ordinaut.ReasonDeadlinePassed:      {means: "the condition's `deadline` came before it started anything", remedy: "`update_task` without `deadline`", problem: true, sentence: deadlineSentence, fix: dropDeadline},
-		ordinaut.ReasonScheduleChanged:     {means: "it waited to start, or for a scheduler, when the task's schedule was changed", remedy: "`run_now`", problem: true, sentence: scheduleChangedSentence, fix: makeUp},
+		ordinaut.ReasonScheduleChanged:     {means: "it waited to start, or for a scheduler, when the task's schedule was changed", remedy: "`run_now`; for several times `backfill_task`", problem: true, sentence: scheduleChangedSentence, fix: makeUp},
 		ordinaut.ReasonDSTGapShifted:       {means: "it ran at the end of a clock change that swallowed its local time", sentence: gapSentence},
 	}
 }

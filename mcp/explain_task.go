@@ -27,6 +27,7 @@ type explainTaskAnswer struct {
 	Sentence string         `json:"sentence"`
 	Evidence []evidenceView `json:"evidence"`
 	Fix      *fixView       `json:"fix"`
+	MakeUp   *fixView       `json:"make_up,omitempty"`
 	Times    []verdictView  `json:"times"`
 	Counts   map[string]int `json:"counts"`
 	Cut      bool           `json:"cut,omitempty"`
@@ -68,6 +69,9 @@ func (a explainTaskAnswer) text() string {
 	}
 	if a.Fix != nil {
 		fmt.Fprintf(&b, "\nTo put it right: %s %s, which %s.", a.Fix.Tool, compact(a.Fix.Arguments), a.Fix.Why)
+	}
+	if a.MakeUp != nil {
+		fmt.Fprintf(&b, "\nTo make up for what did not run: %s %s, which %s.", a.MakeUp.Tool, compact(a.MakeUp.Arguments), a.MakeUp.Why)
 	}
 	if len(a.Times) > 1 {
 		b.WriteString("\nTimes:")
@@ -215,11 +219,17 @@ func viewExplanation(e explain.Explanation) explainTaskAnswer {
 	for code, n := range e.Counts {
 		a.Counts[string(code)] = n
 	}
-	if f := e.Fix; f != nil {
-		a.Fix = &fixView{Tool: f.Tool, Arguments: f.Arguments, Why: f.Why}
-		if f.Schedule != nil {
-			a.Fix.Arguments["schedule"] = viewSchedule(*f.Schedule)
-		}
-	}
+	a.Fix, a.MakeUp = viewFix(e.Fix), viewFix(e.MakeUp)
 	return a
+}
+
+func viewFix(f *explain.Fix) *fixView {
+	if f == nil {
+		return nil
+	}
+	v := &fixView{Tool: f.Tool, Arguments: f.Arguments, Why: f.Why}
+	if f.Schedule != nil {
+		v.Arguments["schedule"] = viewSchedule(*f.Schedule)
+	}
+	return v
 }
