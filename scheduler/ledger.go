@@ -57,7 +57,7 @@ func (l *ledger) start(s start) {
 func (s *settling) write(phases []phase, c *selection) {
 	starts := c.starts
 	for i := range phases {
-		if len(starts) > 0 && starts[0].outcome.fate == "" || len(starts) == 0 && s.live.exhausted() {
+		if len(starts) > 0 && starts[0].outcome.fate == "" || len(starts) == 0 && s.live.full() {
 			return
 		}
 		at := &phases[i]

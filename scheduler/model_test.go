@@ -257,7 +257,7 @@ func (m *model) due() time.Time {
 		return m.pausedUntil
 	}
 	var due time.Time
-	if m.next < len(m.nominal) {
+	if m.next < len(m.nominal) && !m.kept() {
 		due = m.policy[m.next].due
 	}
 	if !m.snoozedAt.IsZero() && (due.IsZero() || m.snoozedUntil.Before(due)) {

@@ -18,14 +18,15 @@ func (m *model) tick(now time.Time) {
 		m.next++
 	}
 	starts, _ := m.choose(now, from, m.next, resuming)
-	m.tickSnoozed(now, resuming, len(starts) > 0)
-	if m.exhausted() {
-		m.next = len(m.nominal)
-		return
+	m.tickSnoozed(now, resuming, len(starts) > 0 && !m.kept())
+	if !m.exhausted() {
+		from = m.settle(now, from, m.next, resuming)
 	}
-	m.settle(now, from, m.next, resuming)
-	if m.exhausted() {
+	switch {
+	case m.spent():
 		m.next = len(m.nominal)
+	case m.kept():
+		m.next = from
 	}
 }
 
@@ -55,10 +56,12 @@ func (m *model) tickSnoozed(now time.Time, resuming, followed bool) {
 }
 
 // exhausted reports whether no run is left, beside that of a snoozed occurrence.
-func (m *model) exhausted() bool {
-	most := m.schedule.MaxRuns
-	return most > 0 && (m.started >= most || !m.snoozedAt.IsZero() && m.started == most-1)
-}
+func (m *model) exhausted() bool { return m.spent() || m.kept() }
+
+func (m *model) spent() bool { return m.schedule.MaxRuns > 0 && m.started >= m.schedule.MaxRuns }
+
+// kept reports whether the last run is that of a snoozed occurrence, for which the others wait.
+func (m *model) kept() bool { return !m.snoozedAt.IsZero() && m.started == m.schedule.MaxRuns-1 }
 
 func (m *model) missed(resuming bool) modelFate {
 	switch {
@@ -129,8 +132,9 @@ func (m *model) startsAll() bool {
 	return m.schedule.CatchUp == ordinaut.CatchUpAll && m.schedule.Overlap != ordinaut.OverlapCancelRunning
 }
 
-// settle gives the nominal times from the one to before the other their fates.
-func (m *model) settle(now time.Time, from, to int, resuming bool) {
+// settle gives the nominal times from the one to before the other their fates, and returns the first that
+// got none.
+func (m *model) settle(now time.Time, from, to int, resuming bool) int {
 	starts, limit := m.choose(now, from, to, resuming)
 	all := m.startsAll()
 	rest := m.missed(resuming)
@@ -167,6 +171,7 @@ func (m *model) settle(now time.Time, from, to int, resuming bool) {
 	for i := from; i < to; i++ {
 		m.fates[m.nominal[i]] = m.fateOf(i, now, limit, fates, rest, together, all && len(starts) > 0 && !resuming, resuming)
 	}
+	return to
 }
 
 func (m *model) fateOf(i int, now time.Time, limit time.Duration, fates map[int]modelFate, rest modelFate, together, all, resuming bool) modelFate {

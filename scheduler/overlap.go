@@ -28,8 +28,15 @@ func newLive(task *ordinaut.DueTask) live {
 	return l
 }
 
-// exhausted reports whether the schedule has started all its runs, or will have with the snoozed one.
-func (l *live) exhausted() bool { return l.left <= 0 || l.snoozed && l.left == 1 }
+// exhausted reports whether the schedule has started all its runs.
+func (l *live) exhausted() bool { return l.left <= 0 }
+
+// kept reports whether the last run is the snoozed occurrence's. What comes due meanwhile is looked at once
+// that has met its fate: it may not start after all.
+func (l *live) kept() bool { return l.snoozed && l.left == 1 }
+
+// full reports whether nothing else can start now.
+func (l *live) full() bool { return l.exhausted() || l.kept() }
 
 // outcome is what becomes of an occurrence: its row, and for one that starts whether it waits. The zero
 // outcome is that of an occurrence which the schedule no longer has.
@@ -43,7 +50,7 @@ func (o outcome) started() bool { return o.fate == ordinaut.FateStarted }
 
 // admit says what becomes of an occurrence that would start, and counts it as live if it does.
 func (l *live) admit() outcome {
-	if l.exhausted() {
+	if l.full() {
 		return outcome{}
 	}
 	o := l.collide()

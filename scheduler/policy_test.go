@@ -67,6 +67,45 @@ func TestDecideCountsWhatItStarts(t *testing.T) {
 			[]row{{"07:00:00", "07:00:00", 1, "missed", "too_late"}, {"10:00:00", "10:00:00", 1, "started", ""}},
 			"10:01:00",
 		},
+		"max_runs, the last is a snoozed one's": {
+			"10:02:30", func(d *ordinaut.DueTask) { lastSnoozed(d, start.Add(5*time.Minute)) },
+			nil,
+			"10:00:00",
+		},
+		"max_runs, the snoozed one starts": {
+			"10:02:30", func(d *ordinaut.DueTask) { lastSnoozed(d, start.Add(2*time.Minute)) },
+			[]row{{"09:00:00", "09:00:00", 1, "started", "snoozed"}},
+			"",
+		},
+		"max_runs, the snoozed one starts although others would cancel it": {
+			"10:02:30", func(d *ordinaut.DueTask) {
+				lastSnoozed(d, start.Add(2*time.Minute))
+				d.Overlap = ordinaut.OverlapCancelRunning
+			},
+			[]row{{"09:00:00", "09:00:00", 1, "started", "snoozed"}},
+			"",
+		},
+		"max_runs, the snoozed one is skipped": {
+			"10:02:30", func(d *ordinaut.DueTask) {
+				lastSnoozed(d, start.Add(2*time.Minute))
+				d.Busy = true
+			},
+			[]row{{"09:00:00", "09:00:00", 1, "skipped", "overlap"}, {"10:00:00", "10:02:00", 3, "skipped", "overlap"}},
+			"10:03:00",
+		},
+		"max_runs, the snoozed one is too late": {
+			"11:30:30", func(d *ordinaut.DueTask) { lastSnoozed(d, start.Add(2*time.Minute)) },
+			[]row{{"09:00:00", "09:00:00", 1, "missed", "too_late"}, {"10:00:00", "11:29:00", 90, "coalesced", "caught_up"}, {"11:30:00", "11:30:00", 1, "started", ""}},
+			"",
+		},
+		"max_runs, the last but one before a snoozed one": {
+			"10:02:30", func(d *ordinaut.DueTask) {
+				lastSnoozed(d, start.Add(5*time.Minute))
+				d.CatchUp, d.Overlap, d.MaxRuns = ordinaut.CatchUpAll, ordinaut.OverlapAllow, 4
+			},
+			[]row{{"10:00:00", "10:00:00", 1, "started", ""}},
+			"10:01:00",
+		},
 		"the pause is over": {
 			"10:02:30", func(d *ordinaut.DueTask) { d.State = ordinaut.TaskPaused },
 			[]row{{"10:00:00", "10:01:00", 2, "skipped", "paused"}, {"10:02:00", "10:02:00", 1, "started", ""}},
@@ -88,6 +127,12 @@ func TestDecideCountsWhatItStarts(t *testing.T) {
 
 func snooze(d *ordinaut.DueTask, nominal, until time.Time) {
 	d.SnoozedAt, d.SnoozedUntil = &nominal, &until
+}
+
+// lastSnoozed keeps the last of three runs for an occurrence that is snoozed until until.
+func lastSnoozed(d *ordinaut.DueTask, until time.Time) {
+	snooze(d, d.NextAt.Add(-time.Hour), until)
+	d.MaxRuns, d.RunsStarted = 3, 2
 }
 
 // Law: cancel_running asks for the live run to be canceled, and lets its own wait for the end of that.

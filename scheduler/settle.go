@@ -34,7 +34,7 @@ func (s *settling) begin(now time.Time, task *ordinaut.DueTask, l *Timeline) {
 func (s *settling) settle(phases []phase, catchUp ordinaut.CatchUp) {
 	selection := s.choose(phases, catchUp)
 	s.startSnoozed(catchUp, len(selection.starts) > 0)
-	if s.live.exhausted() {
+	if s.live.full() {
 		return
 	}
 	for i := range selection.starts {
@@ -55,6 +55,7 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp, followed bool) {
 	if t.SnoozedAt == nil || t.SnoozedUntil == nil || t.SnoozedUntil.After(s.now) {
 		return
 	}
+	followed = followed && !s.live.kept()
 	s.snoozeOver, s.live.snoozed = true, false
 	defer func() { s.ledger.closed = len(s.ledger.rows) }()
 	at := t.SnoozedAt.UTC()
@@ -80,7 +81,7 @@ func (s *settling) startSnoozed(catchUp ordinaut.CatchUp, followed bool) {
 // fallBehind settles phases of which none starts, because others follow that are due too: a long time
 // is told in one row.
 func (s *settling) fallBehind(phases []phase, catchUp ordinaut.CatchUp) {
-	if s.live.exhausted() {
+	if s.live.full() {
 		return
 	}
 	count, last := 0, &phases[len(phases)-1]
@@ -119,10 +120,14 @@ func (s *settling) decision(p passed) ordinaut.Decision {
 	d := ordinaut.Decision{
 		TaskID: s.task.TaskID, Occurrences: s.ledger.rows, CancelRunning: s.live.cancels, SnoozeOver: s.snoozeOver,
 	}
+	if s.live.kept() {
+		p = passed{next: s.unwritten()}
+	}
 	if p.next != nil && !s.live.exhausted() {
 		next := s.revised(p.next)
 		d.NextAt = next
 		switch {
+		case s.live.kept():
 		case p.unfinished:
 			now := s.now
 			d.DueAt = &now
@@ -137,6 +142,18 @@ func (s *settling) decision(p passed) ordinaut.Decision {
 		d.DueAt = s.task.SnoozedUntil
 	}
 	return d
+}
+
+// unwritten returns the first nominal time that the rows do not tell of.
+func (s *settling) unwritten() *time.Time {
+	n := len(s.ledger.rows)
+	if n == 0 || s.task.NextAt == nil {
+		return s.task.NextAt
+	}
+	if next, ok := s.line.plan.next(s.ledger.rows[n-1].LastAt); ok {
+		return &next
+	}
+	return nil
 }
 
 // revised returns the nominal time to wait for when next was to be that: another one when it lies ahead

@@ -222,9 +222,6 @@ func (s *simulation) interfere(t *testing.T, m *model) {
 	}
 	s.exec(t, `UPDATE task SET snoozed_at = $2, snoozed_until = $3, next_at = $4, due_at = $5 WHERE id = $1`,
 		m.id, m.snoozedAt, m.snoozedUntil, next, s.now)
-	if m.exhausted() {
-		m.next = len(m.nominal)
-	}
 }
 
 // tickBoth lets both schedulers tick side by side until nothing is due.

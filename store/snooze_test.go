@@ -84,3 +84,25 @@ func TestSnoozeRefusals(t *testing.T) {
 		t.Errorf("a refused snooze changed the task: %+v", got)
 	}
 }
+
+// A task that may keep its last run for a snoozed occurrence is looked at when max_runs changes.
+func TestMaxRunsChangesUnderASnooze(t *testing.T) {
+	t.Parallel()
+	s := storetest.Store(t)
+	call := storetest.Call(t, s, "snooze_task")
+	spec := hourly("counted")
+	spec.Schedule.MaxRuns = 1
+	task := must(s.CreateTask(t.Context(), call, spec, in(10*time.Minute)))(t)
+	until := in(30 * time.Hour)
+	if got := must(s.SnoozeTask(t.Context(), call, task.ID, "", *until, then(nil)))(t); !got.DueAt.Equal(*until) {
+		t.Fatalf("due at %s, want %s", got.DueAt, until)
+	}
+	spec.Title = "renamed"
+	if got := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil, nil))(t); !got.DueAt.Equal(*until) {
+		t.Errorf("with another title it is due at %s, want %s", got.DueAt, until)
+	}
+	spec.Schedule.MaxRuns = 3
+	if got := must(s.UpdateTask(t.Context(), call, task.ID, 0, spec, nil, nil))(t); got.DueAt.After(time.Now().Add(time.Second)) {
+		t.Errorf("with more runs left it is due at %s, want now", got.DueAt)
+	}
+}

@@ -88,7 +88,8 @@ func (s *Store) TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ord
 }
 
 // upsertTask writes what a task and its new version say. With @keep the task is due when it was before,
-// with @counted its runs so far count. A paused task stays paused: its due time is that of its pause.
+// with @counted its runs so far count. One that keeps a run for a snoozed occurrence is looked at when it may
+// start more or fewer. A paused task stays paused: its due time is that of its pause.
 const upsertTask = `WITH written AS (
     INSERT INTO task AS t (namespace_id, id, owner_id, version, state, title, priority, schedule_kind, schedule_expr,
         timezone, starts_at, ends_at, overlap, catch_up, max_lateness_seconds, max_catch_up, jitter_seconds, max_runs, rules,
@@ -106,7 +107,11 @@ const upsertTask = `WITH written AS (
         failures_since = clock_timestamp(), runs_started = CASE WHEN @counted THEN t.runs_started ELSE 0 END,
         snoozed_at = CASE WHEN @keep THEN t.snoozed_at END, snoozed_until = CASE WHEN @keep THEN t.snoozed_until END,
         next_at = CASE WHEN @keep THEN t.next_at ELSE excluded.next_at END,
-        due_at = CASE WHEN @keep OR t.state = 'paused' THEN t.due_at ELSE excluded.due_at END, updated_at = clock_timestamp()
+        due_at = CASE
+            WHEN @keep AND t.state = 'active' AND t.snoozed_at IS NOT NULL AND t.max_runs <> excluded.max_runs THEN clock_timestamp()
+            WHEN @keep OR t.state = 'paused' THEN t.due_at
+            ELSE excluded.due_at END,
+        updated_at = clock_timestamp()
 )
 INSERT INTO task_version (namespace_id, task_id, version, spec, created_by)
 VALUES (@namespace_id, @id, @version, @spec, @agent_id)`
