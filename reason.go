@@ -27,7 +27,7 @@ const (
 	ReasonPausedAfterFailures Reason = "paused_after_failures" // the task was paused when it was due, after too many failures in a row
 	ReasonCooldown            Reason = "cooldown"              // a condition was met within cooldown_seconds of its latest start
 	ReasonDeadlinePassed      Reason = "deadline_passed"       // a condition's deadline came before it started anything
-	ReasonScheduleChanged     Reason = "schedule_changed"      // it waited to start when the task's schedule was changed
+	ReasonScheduleChanged     Reason = "schedule_changed"      // it waited to start when the schedule was changed, or had no run left for it
 )
 
 // Reasons of runs and steps that did not succeed.

@@ -419,6 +419,7 @@ CREATE TABLE task (
 ) WITH (fillfactor=80, autovacuum_vacuum_scale_factor=0.02);
 CREATE INDEX task_calendar_idx ON public.task USING gin (((rules -> 'calendars'::text))) WHERE ((rules -> 'calendars'::text) IS NOT NULL);
 CREATE INDEX task_due_idx ON public.task USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX task_event_end_idx ON public.task USING btree (ends_at) WHERE ((schedule_kind = 'event'::text) AND (state = 'active'::text) AND (ends_at IS NOT NULL));
 CREATE INDEX task_event_idx ON public.task USING btree (namespace_id, split_part(schedule_expr, '.'::text, 1)) WHERE ((schedule_kind = 'event'::text) AND (state = ANY (ARRAY['active'::text, 'paused'::text])));
 
 CREATE TABLE task_version (

@@ -63,7 +63,7 @@ func occurrenceRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonPausedAfterFailures: {means: "the task was paused when so many runs in a row had failed", remedy: "correct what fails, then `resume_task`", problem: true, sentence: pausedSentence, fix: resume, makeUp: makeUp},
 		ordinaut.ReasonCooldown:            {means: "the condition was met within `cooldown_seconds` of its latest start", remedy: "`update_task` without `cooldown_seconds`", problem: true, sentence: cooldownSentence, fix: dropCooldown},
 		ordinaut.ReasonDeadlinePassed:      {means: "the condition's `deadline` came before it started anything", remedy: "`update_task` without `deadline`", problem: true, sentence: deadlineSentence, fix: dropDeadline},
-		ordinaut.ReasonScheduleChanged:     {means: "it waited to start, or for a scheduler, when the task's schedule was changed", remedy: "`run_now`; for several times `backfill_task`", problem: true, sentence: scheduleChangedSentence, fix: makeUp},
+		ordinaut.ReasonScheduleChanged:     {means: "it waited to start, or for a scheduler, when the schedule was changed or had no run left for it", remedy: "`run_now`; for several times `backfill_task`", problem: true, sentence: scheduleChangedSentence, fix: makeUp},
 		ordinaut.ReasonDSTGapShifted:       {means: "it ran at the end of a clock change that swallowed its local time", sentence: gapSentence},
 	}
 }

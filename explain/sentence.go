@@ -153,7 +153,7 @@ func scheduleChangedSentence(j *judge, f finding) string {
 		}
 	}
 	if by == "" {
-		return j.subject(f) + " but did not run, because the schedule was changed before it started."
+		return j.subject(f) + " but did not run, because the schedule was changed, or had started all its runs, before it started."
 	}
 	return ending(j.subject(f) + " but did not run, because before it started the schedule was changed by " + by)
 }

@@ -62,8 +62,7 @@ func (e *eventful) decide() {
 			e.meet(m)
 		}
 	}
-	ended := e.task.EndsAt != nil && !e.now.Before(*e.task.EndsAt) && e.decision.Held == nil
-	e.decision.Finished = ended || e.live.exhausted()
+	e.decision.Finished = e.live.exhausted() && e.task.Kind == ordinaut.ScheduleEvent
 	e.decision.CancelRunning = e.live.cancels
 }
 
@@ -139,7 +138,8 @@ func (e *eventful) release(held *ordinaut.HeldEvent) {
 		e.add(held.EventID, held.EventAt, ordinaut.FateSkipped, ordinaut.ReasonTaskDeleted)
 	case e.task.State == ordinaut.TaskPaused:
 		e.add(held.EventID, held.EventAt, ordinaut.FateSkipped, pausedReason(e.task))
-	case e.task.State == ordinaut.TaskFinished, e.live.exhausted():
+	case e.task.Kind != ordinaut.ScheduleEvent, e.task.State == ordinaut.TaskFinished, e.live.exhausted():
+		e.add(held.EventID, held.EventAt, ordinaut.FateSkipped, ordinaut.ReasonScheduleChanged)
 	case e.pass(held.EventID, held.EventAt, held.FirstAt, e.now):
 	default:
 		e.start(held.EventID, held.EventAt, held.DueAt, e.heldBy(held))

@@ -185,7 +185,14 @@ func TestEventsMeetPolicies(t *testing.T) {
 			e.Rules.Event.DebounceSeconds, e.Rules.Quiet, e.Matches = 10, quietNow(""), nil
 			e.Held = &ordinaut.HeldEvent{EventAt: created.Add(-time.Minute), FirstAt: created.Add(-time.Minute), DueAt: created}
 		}, "held 1h0m0s"},
-		{"window is over", func(e *ordinaut.EventTask) { e.EndsAt = &created; e.Matches = nil }, "finished"},
+		{"no run is left for what was held", func(e *ordinaut.EventTask) {
+			e.Held = &ordinaut.HeldEvent{EventAt: created.Add(-time.Minute), FirstAt: created.Add(-time.Minute), DueAt: created}
+			e.Matches, e.MaxRuns, e.RunsStarted = nil, 5, 5
+		}, "skipped(schedule_changed) finished"},
+		{"what was held and then changed its kind", func(e *ordinaut.EventTask) {
+			e.Held = &ordinaut.HeldEvent{EventAt: created.Add(-time.Minute), FirstAt: created.Add(-time.Minute), DueAt: created}
+			e.Matches, e.Kind, e.Expr, e.MaxRuns, e.RunsStarted = nil, ordinaut.ScheduleCron, "0 9 * * *", 5, 5
+		}, "skipped(schedule_changed)"},
 	} {
 		task := ordinaut.EventTask{State: ordinaut.TaskActive, TaskID: ordinaut.NewTaskID(), Schedule: ordinaut.Schedule{
 			Kind: ordinaut.ScheduleEvent, Expr: "a", Timezone: "UTC", Overlap: ordinaut.OverlapAllow, Rules: &ordinaut.Rules{Event: &ordinaut.EventTrigger{}},

@@ -65,7 +65,7 @@ FROM debounce WHERE due_at > statement_timestamp()`
 // Dispatch passes up to limit published events on. It asks judge what each is to each task whose pattern
 // its topic matches and decide what becomes of it, by the database's time, and in the same transaction takes
 // the events from the queue, writes the ledger and queues the runs: whoever dies in between has passed
-// nothing on. Any number of processes may dispatch.
+// nothing on. Tasks whose ends_at has passed are finished. Any number of processes may dispatch.
 func (s *Store) Dispatch(ctx context.Context, limit int,
 	judge func(now time.Time, tasks []ordinaut.EventTask),
 	decide func(now time.Time, tasks []ordinaut.EventTask) []ordinaut.EventDecision,
@@ -84,6 +84,9 @@ func (s *Store) Dispatch(ctx context.Context, limit int,
 			if err := d.write(ctx, decide(d.now, d.tasks)); err != nil {
 				return err
 			}
+		}
+		if err := d.finish(ctx); err != nil {
+			return fmt.Errorf("finish tasks: %w", err)
 		}
 		return d.lookAhead(ctx)
 	})

@@ -202,6 +202,8 @@ func (c *keyColumns) queue(batch *pgx.Batch) {
 // dispatchDetail is the detail of a dispatch's audit row.
 type dispatchDetail struct {
 	Occurrences []metEvent `json:"occurrences"`
+	// Finished are the tasks that have ended.
+	Finished []ordinaut.TaskID `json:"finished,omitempty"`
 }
 
 type metEvent struct {
@@ -222,11 +224,5 @@ func auditDispatch(ctx context.Context, tx pgx.Tx, decisions []ordinaut.EventDec
 			details[e.NamespaceID].Occurrences = append(details[e.NamespaceID].Occurrences, metEvent{Task: e.TaskID, Event: o.EventID, Fate: o.Fate})
 		}
 	}
-	for ns, detail := range details {
-		row := auditRow{namespaceID: ns, actor: schedulerActor, action: "dispatch", source: "scheduler", detail: detail}
-		if err := insertAudit(ctx, tx, row); err != nil {
-			return err
-		}
-	}
-	return nil
+	return insertDispatchAudit(ctx, tx, details)
 }
