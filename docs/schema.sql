@@ -206,6 +206,7 @@ CREATE INDEX event_source_created_idx ON public.event_source USING btree (create
 CREATE TABLE fact (
     name text NOT NULL,
     value text NOT NULL,
+    at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT fact_pkey PRIMARY KEY (name)
 );
 
@@ -429,6 +430,7 @@ CREATE TABLE task_version (
     spec jsonb NOT NULL,
     created_by uuid NOT NULL,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    first_at timestamp with time zone,
     CONSTRAINT task_version_pkey PRIMARY KEY (namespace_id, task_id, version)
 );
 

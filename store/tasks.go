@@ -112,9 +112,10 @@ const upsertTask = `WITH written AS (
             WHEN @keep OR t.state = 'paused' THEN t.due_at
             ELSE excluded.due_at END,
         updated_at = clock_timestamp()
+    RETURNING next_at
 )
-INSERT INTO task_version (namespace_id, task_id, version, spec, created_by)
-VALUES (@namespace_id, @id, @version, @spec, @agent_id)`
+INSERT INTO task_version (namespace_id, task_id, version, spec, created_by, first_at)
+SELECT @namespace_id, @id, @version, @spec, @agent_id, next_at FROM written`
 
 // times is when a written task is due: at next, or with keep as before. With counted the runs that it has
 // started go on to count for max_runs.

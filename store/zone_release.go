@@ -60,12 +60,13 @@ func (s *Store) ZoneRelease(ctx context.Context) (string, error) {
 	return release, translate(err)
 }
 
-// SetZoneRelease puts release on record, unless a newer one is there: an older process never turns it back.
+// SetZoneRelease puts release on record, with the time, unless a newer one is there: an older process never
+// turns it back.
 func (s *Store) SetZoneRelease(ctx context.Context, release string) error {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	const set = `INSERT INTO fact AS f (name, value) VALUES ('zone_release', $1)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE f.value COLLATE "C" < excluded.value COLLATE "C"`
+ON CONFLICT (name) DO UPDATE SET value = excluded.value, at = excluded.at WHERE f.value COLLATE "C" < excluded.value COLLATE "C"`
 	_, err := s.pool.Exec(ctx, set, release)
 	return translate(err)
 }

@@ -40,6 +40,9 @@ func run(ctx context.Context, args []string) int {
 		return 0
 	case errors.Is(err, errToolFailed):
 		return 5 // the answer has been printed
+	case errors.Is(err, errViolated):
+		fmt.Fprintln(os.Stderr, "ordinaut: "+message(err))
+		return 6
 	default:
 		fmt.Fprintln(os.Stderr, "ordinaut: "+message(err))
 		return 1

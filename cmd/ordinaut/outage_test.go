@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"maps"
+	"os/exec"
 	"regexp"
 	"testing"
 	"time"
@@ -77,18 +80,25 @@ func TestTenMinutesOfNothing(t *testing.T) {
 			return len(runs(t, s, map[string]any{"task_id": tasks[name], "states": []string{"succeeded"}})) == want
 		})
 	}
-	if out, err := p.verified(); err != nil {
-		t.Errorf("verify after the outage: %v\n%s", describe(err), out)
-	}
+	p.upheld()
 }
 
 // verified is what ordinaut verify says of the plant's database.
-func (p *plant) verified() (string, error) {
-	out, err := p.command("verify").Output()
+func (p *plant) verified(flags ...string) (string, error) {
+	out, err := p.command(append([]string{"verify"}, flags...)...).Output()
 	return string(out), err
 }
 
-// Each planted violation of the ledger is told by verify, on a database that it passed before.
+// upheld fails the test when a law does not hold on what it has left.
+func (p *plant) upheld() {
+	p.t.Helper()
+	if out, err := p.verified(); err != nil {
+		p.t.Errorf("verify: %v\n%s", describe(err), out)
+	}
+}
+
+// Each planted violation is told by verify, on a database that it passed before: with what was looked at, in
+// words and as JSON, and by its exit status.
 func TestVerifyTellsPlantedViolations(t *testing.T) {
 	t.Parallel()
 	dsn := storetest.DB(t)
@@ -103,9 +113,7 @@ func TestVerifyTellsPlantedViolations(t *testing.T) {
 	eventually(t, "all runs end", func() bool {
 		return len(runs(t, s, map[string]any{"states": []string{"queued", "running", "waiting"}})) == 0
 	})
-	if out, err := p.verified(); err != nil {
-		t.Fatalf("a healthy database: %v\n%s", describe(err), out)
-	}
+	p.upheld()
 	all.kill() // it would mend some of what follows
 	pool := storetest.Pool(t, dsn)
 	for _, plant := range []struct{ law, sql string }{
@@ -126,8 +134,33 @@ func TestVerifyTellsPlantedViolations(t *testing.T) {
 			t.Fatalf("%s: %v", plant.law, err)
 		}
 		out, err := p.verified()
-		if err == nil || !regexp.MustCompile(`(?m)^`+plant.law+` .* [1-9]\d*$`).MatchString(out) {
+		if exitCode(err) != 6 || !regexp.MustCompile(`(?m)^`+plant.law+` .* [1-9]\d* of [1-9]\d*$`).MatchString(out) {
 			t.Errorf("verify does not tell a violation of %s (%v):\n%s", plant.law, err, out)
 		}
 	}
+	out, err := p.verified("--json")
+	var laws []struct {
+		ID, What            string
+		Checked, Violations int
+		Shown               []string
+	}
+	if exitCode(err) != 6 || json.Unmarshal([]byte(out), &laws) != nil || len(laws) == 0 {
+		t.Fatalf("verify --json: %v\n%s", err, out)
+	}
+	for _, l := range laws {
+		if l.ID == "" || l.What == "" || l.Violations > l.Checked || (l.Violations > 0) != (len(l.Shown) > 0) {
+			t.Errorf("verify --json tells %+v", l)
+		}
+	}
+	if _, err := p.verified("--database-url", "postgres://nobody@127.0.0.1:1/none"); exitCode(err) != 1 {
+		t.Errorf("verify of no database: %v, want exit status 1", err)
+	}
+}
+
+func exitCode(err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	return -1
 }
