@@ -92,6 +92,7 @@ func (s *simulation) makeTask(t *testing.T, calendars []ordinaut.Calendar, agent
 	spec.Schedule = normal
 	task := storetest.Task(t, s.stores[0], spec)
 	s.exec(t, `UPDATE task SET state = 'active', next_at = $2, due_at = $3 WHERE id = $1`, task.ID, next, s.start)
+	s.exec(t, `UPDATE task_version SET created_at = $2, first_at = $3 WHERE task_id = $1`, task.ID, s.start, next)
 	m.id = task.ID
 	past := s.start.Add(13 * day)
 	if rules.OnExcluded != "" {

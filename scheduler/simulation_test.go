@@ -76,7 +76,10 @@ func TestSimulationFindsFaults(t *testing.T) {
 	}
 }
 
-const simulatedTasks = 30
+const (
+	simulatedTasks   = 30
+	simulatedRelease = "2026a"
+)
 
 // simulation is tasks in a database with a clock of its own, two schedulers, and a model of each task.
 type simulation struct {
@@ -107,6 +110,12 @@ func simulate(t *testing.T, seed uint64, budget time.Duration, plant func(*ordin
 		s.stores[i] = storetest.StoreOn(t, storetest.Pool(t, dsn), store.Config{})
 		s.deciders[i] = NewDecider(100)
 	}
+	// The audit looks at weeks that were opened, and at zones whose rules are known.
+	s.exec(t, `SELECT ensure_history($1)`, s.start)
+	if err := s.stores[0].SetZoneRelease(t.Context(), simulatedRelease); err != nil {
+		t.Fatal(err)
+	}
+	s.exec(t, `UPDATE fact SET at = $1`, s.start.Add(-time.Hour))
 	s.makeTasks(t)
 	steps := 0
 	deadline, end := time.Now().Add(budget), s.start.Add(10*day)
@@ -115,8 +124,26 @@ func simulate(t *testing.T, seed uint64, budget time.Duration, plant func(*ordin
 		steps++
 	}
 	s.checkLedgers(t)
+	s.audit(t)
 	s.report(t, steps)
 	return s.violations
+}
+
+// audit holds the ledger and the tasks against the laws of verify. Its runs are ended by hand.
+func (s *simulation) audit(t *testing.T) {
+	t.Helper()
+	all, err := s.stores[0].Verify(t.Context(), NewAuditor(simulatedRelease).Audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		if v.Violations > 0 && !strings.HasPrefix(v.ID, "R") {
+			s.complain("%s, but %d of %d do not: %s", v.What, v.Violations, v.Checked, strings.Join(v.Shown, "; "))
+		}
+		if v.ID == lawUnbroken && v.Checked < simulatedTasks/2 {
+			s.complain("only %d ledgers were audited", v.Checked)
+		}
+	}
 }
 
 // report tells how much was simulated: a simulation in which nothing happens proves nothing.

@@ -19,14 +19,14 @@ type Law struct {
 	ID   string `json:"id"`
 	What string `json:"what"`
 	// look is the statement that gives a row for each thing that the law concerns: subject names it, broken
-	// reports whether it breaks the law; $1 is the closed list of reasons, $2 from when on no rows have been dropped.
-	// It is empty for the laws that are about schedules: those are asked of the caller.
+	// reports whether it breaks the law; $1 is the closed list of reasons, $2 from when on no rows have been dropped,
+	// $3 the moment that is looked at. It is empty for the laws that are about schedules: those are asked of the caller.
 	look string
 }
 
-// overdue is the latest moment that has long passed. It counts from when the audit began: what became due
-// while it was looking is not late.
-const overdue = `(now() - interval '1 minute')`
+// overdue is the latest moment that has long passed. It counts from the moment that is looked at: what becomes
+// due during the audit is not late.
+const overdue = `($3 - interval '1 minute')`
 
 // Laws returns the laws that [Store.Verify] holds the database against, in the order of documentation.
 func Laws() []Law {
@@ -99,11 +99,11 @@ func set(ctx context.Context, tx pgx.Tx, settings map[string]string) error {
 }
 
 // known gives the types of the parameters to statements that do without one of them.
-const known = `WITH known AS (SELECT $1::text[], $2::timestamptz) `
+const known = `WITH known AS (SELECT $1::text[], $2::timestamptz, $3::timestamptz) `
 
 // find counts, and looks again for the first violations when there are any.
 func (v *Invariant) find(ctx context.Context, tx pgx.Tx, history ordinaut.History) error {
-	args := []any{ordinaut.Reasons(), history.KeptSince}
+	args := []any{ordinaut.Reasons(), history.KeptSince, history.Now}
 	tally := known + `SELECT count(*), count(*) FILTER (WHERE broken) FROM (` + v.look + `) AS look`
 	if err := tx.QueryRow(ctx, tally, args...).Scan(&v.Checked, &v.Violations); err != nil || v.Violations == 0 {
 		return err
@@ -134,12 +134,12 @@ func (v *Invariant) add(task ordinaut.TaskID, found ordinaut.Audited) {
 // readHistory tells how far back the audit can look. Weeks of history may have been dropped, from one table or
 // all; what was made in a week that is there everywhere must be there.
 func readHistory(ctx context.Context, tx pgx.Tx) (ordinaut.History, error) {
-	const history = `SELECT now() AS now, coalesce((
+	const history = `SELECT clock_timestamp() AS now, coalesce((
     SELECT max(first) FROM (
         SELECT min(to_date(right(c.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC') AS first
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
         WHERE i.inhparent = ANY ('{run,step,progress,event,occurrence}'::regclass[]) AND c.relname ~ '_[0-9]{8}$'
-        GROUP BY i.inhparent) AS weeks), now()) AS kept_since,
+        GROUP BY i.inhparent) AS weeks), clock_timestamp()) AS kept_since,
     coalesce((SELECT value FROM fact WHERE name = 'zone_release'), '') AS zone_release,
     coalesce((SELECT at FROM fact WHERE name = 'zone_release'), to_timestamp(0)) AS zone_at`
 	return queryOne[ordinaut.History](ctx, tx, history)

@@ -100,6 +100,7 @@ func theMainJob(t *testing.T, p *plant, s *session) {
 	if p.redisURL != "" {
 		eventually(t, "the run's stream is whole", func() bool { return len(p.streamed(ended.Run.ID)) >= 4 })
 	}
+	p.upheld()
 }
 
 // streamed returns the numbers of a run's entries in Redis once the run's end is among them, and fails

@@ -62,6 +62,7 @@ func TestAKilledWorkersRunGoesOnAfterItsLastRecordedStep(t *testing.T) {
 	if got := p.web.calls(); !maps.Equal(got, want) {
 		t.Errorf("calls by key: %v, want %v", got, want)
 	}
+	p.upheld()
 }
 
 // A frozen worker that wakes after its lease writes nothing; the run has one outcome.
@@ -85,6 +86,7 @@ func TestAFrozenWorkerWritesNothingWhenItWakes(t *testing.T) {
 	if got := getRun(t, s, run); got.State != "succeeded" || got.Attempt != 2 {
 		t.Errorf("after it woke the run is %s at attempt %d", got.State, got.Attempt)
 	}
+	p.upheld()
 }
 
 func send(t *testing.T, pr *proc, sig syscall.Signal) {
@@ -143,6 +145,7 @@ func TestNoTickIsDoubledOrLost(t *testing.T) {
 			t.Errorf("task %s ran for %d of %d seconds", id, len(seen), want)
 		}
 	}
+	p.upheld()
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -203,6 +206,7 @@ func TestPostgresRestartsUnderLoad(t *testing.T) {
 		}
 		return true
 	})
+	p.upheld()
 }
 
 // Redis that goes, and comes back empty, delays no run, and readers of progress see no gap.
@@ -254,6 +258,7 @@ func TestStoppingAWorkerHandsItsRunsBack(t *testing.T) {
 	p.web.release()
 	p.serve("worker")
 	eventually(t, "the run ends", func() bool { return getRun(t, s, run).State == "succeeded" })
+	p.upheld()
 }
 
 // cancel_run reaches the HTTP request in flight.
@@ -277,6 +282,7 @@ func TestCancelReachesTheCallInFlight(t *testing.T) {
 	if n := p.web.count(run + "/s2"); n != 0 {
 		t.Errorf("the next step was called %d times", n)
 	}
+	p.upheld()
 }
 
 // Keys are kept as hashes: the key itself stands nowhere in the database.

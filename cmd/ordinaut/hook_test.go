@@ -165,6 +165,7 @@ func TestHooksMakeEvents(t *testing.T) {
 	if got.Run.EventID != first || got.Run.Kind != "event" || got.Run.Output.Result != "shop.order 120 hook" {
 		t.Errorf("the first event's run: %+v", got.Run)
 	}
+	p.upheld()
 }
 
 // A file with secrets that others may read is refused at the start.

@@ -53,4 +53,5 @@ func TestTheInboxStartsTasks(t *testing.T) {
 	if !said["inbox: one"] || !said["inbox: two"] {
 		t.Errorf("the runs said %v", said)
 	}
+	p.upheld()
 }
