@@ -2,11 +2,15 @@ package store_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/ordinaut/ordinaut"
@@ -268,5 +272,26 @@ FROM gone WHERE id = gone.run_id; UPDATE run SET queued_at = now() - interval '1
 				t.Errorf("broken are %v, want %s:\n%s", laws, tc.laws, told)
 			}
 		})
+	}
+}
+
+// The documentation lists the laws as they are, in their order, and says of each what to do.
+func TestLawsAreDocumented(t *testing.T) {
+	t.Parallel()
+	text := string(must(os.ReadFile("../docs/verify.md"))(t))
+	row := regexp.MustCompile(`(?m)^\| ([LRTE]\d+) \| (.+?) \| (.+) \|$`)
+	var documented []string
+	for _, cells := range row.FindAllStringSubmatch(text, -1) {
+		documented = append(documented, cells[1]+" "+cells[2])
+	}
+	var laws []string
+	for _, law := range store.Laws() {
+		laws = append(laws, law.ID+" "+law.What)
+	}
+	if diff := cmp.Diff(laws, documented); diff != "" {
+		t.Errorf("docs/verify.md does not list the laws (-code +docs):\n%s", diff)
+	}
+	if count := fmt.Sprintf("%d laws, 0 violations", len(laws)); !strings.Contains(text, count) {
+		t.Errorf("docs/verify.md does not show %q", count)
 	}
 }
