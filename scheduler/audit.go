@@ -86,9 +86,8 @@ func endedEarly(t *ordinaut.AuditedTask) string {
 	return "it is finished, though it has neither come to its end nor started max_runs runs"
 }
 
-// spent reports whether the task may have started all the runs that it may: the last one is that of a snoozed
-// occurrence, if there was one, and need not have started.
-func spent(t *ordinaut.AuditedTask) bool { return t.MaxRuns > 0 && t.RunsStarted >= t.MaxRuns-1 }
+// spent reports whether the task has started all the runs that it may.
+func spent(t *ordinaut.AuditedTask) bool { return t.MaxRuns > 0 && t.RunsStarted >= t.MaxRuns }
 
 // stamp shows a time in a finding.
 func stamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

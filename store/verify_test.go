@@ -254,7 +254,7 @@ FROM gone WHERE id = gone.run_id; UPDATE run SET queued_at = now() - interval '1
 		{"finished early", `UPDATE task SET state = 'finished', next_at = NULL, due_at = NULL WHERE title = 'ticks'`, "T5"},
 		{"finished before it began", `UPDATE task SET state = 'finished', next_at = NULL, due_at = NULL WHERE title = 'ahead'`, "T5"},
 		{"deaf", `UPDATE task SET state = 'finished' WHERE title = 'hears'`, "T5"},
-		{"fewer runs than it may", `UPDATE task SET runs_started = 0 WHERE title = 'spent'`, "T5"},
+		{"fewer runs than it may", `UPDATE task SET runs_started = 1 WHERE title = 'spent'`, "T5"},
 		{"a first time too far on", `UPDATE task SET next_at = next_at + interval '1 hour' WHERE title = 'ahead'`, "T6"},
 		{"another event", `UPDATE run SET event_id = (SELECT id FROM event WHERE topic = 'window.open') WHERE kind = 'event'`, "E1"},
 		{"no event", `DELETE FROM event WHERE topic = 'door.open'`, "E2"},
