@@ -218,6 +218,7 @@ CREATE TABLE idempotency (
     digest bytea NOT NULL,
     object_id uuid NOT NULL,
     created_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    result jsonb,
     CONSTRAINT idempotency_pkey PRIMARY KEY (namespace_id, agent_id, key),
     CONSTRAINT idempotency_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200)))
 );

@@ -58,20 +58,18 @@ func (s *Server) backfillTask(ctx context.Context, c *call, in backfillTaskArgs)
 	if err != nil {
 		return backfillTaskAnswer{}, err
 	}
-	excluded := 0
 	done, err := s.cfg.Store.BackfillTask(ctx, c.mutation(in.IdempotencyKey), id, store.Backfill{
-		Times: func(task ordinaut.DueTask) ([]time.Time, error) {
+		Times: func(task ordinaut.DueTask) ([]time.Time, int, error) {
 			past, err := scheduler.Past(task, from, until, maxBackfill)
 			if err != nil {
-				return nil, fmt.Errorf("read the stored schedule of %s: %w", id, notPublic(err))
+				return nil, 0, fmt.Errorf("read the stored schedule of %s: %w", id, notPublic(err))
 			}
 			if past.More != nil {
 				bad := ordinaut.Invalid("/until", "the range holds more than %d times of the schedule: end this call at the example, and go on from there in another", maxBackfill)
 				bad.Example = stamp(*past.More)
-				return nil, bad
+				return nil, 0, bad
 			}
-			excluded = past.Excluded
-			return past.Starts, nil
+			return past.Starts, past.Excluded, nil
 		},
 		All: in.All, DryRun: in.DryRun,
 		Every:    time.Minute / time.Duration(cmp.Or(in.RatePerMinute, defaultBackfillRate)),
@@ -80,7 +78,7 @@ func (s *Server) backfillTask(ctx context.Context, c *call, in backfillTaskArgs)
 	if err != nil {
 		return backfillTaskAnswer{}, err
 	}
-	answer := backfillTaskAnswer{Runs: done.Runs, Existing: done.Existing, Excluded: excluded, Next: nextForBackfill(in, done)}
+	answer := backfillTaskAnswer{Runs: done.Runs, Existing: done.Existing, Excluded: done.Excluded, Next: nextForBackfill(in, done)}
 	if done.Runs > 0 {
 		answer.FirstAt, answer.LastAt, answer.LastStartsAt = stamp(done.FirstAt), stamp(done.LastAt), stamp(done.LastDue)
 	}

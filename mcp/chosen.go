@@ -2,6 +2,8 @@ package mcp
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"github.com/ordinaut/ordinaut"
 )
@@ -33,7 +35,7 @@ func (s *Server) setChosen(ctx context.Context, c *call, d *draft, a chosenSched
 		if err := s.checkCalendars(ctx, c, schedule); err != nil {
 			return err
 		}
-		return d.readSchedule(schedule, false)
+		return ofPreview(d.readSchedule(schedule, false))
 	case a.Schedule != nil:
 		schedule, err := a.Schedule.schedule()
 		if err != nil {
@@ -46,6 +48,14 @@ func (s *Server) setChosen(ctx context.Context, c *call, d *draft, a chosenSched
 	default:
 		return ordinaut.Invalid("/schedule", "is missing: give schedule, or the preview_id of preview_schedule's answer")
 	}
+}
+
+// ofPreview says of a schedule that was fine when it was shown that it no longer is.
+func ofPreview(err error) error {
+	if public, ok := errors.AsType[*ordinaut.Error](err); ok && strings.HasPrefix(public.Pointer, "/schedule") {
+		return ordinaut.Invalid("/preview_id", "what was shown cannot be made any more: %s. Call preview_schedule again", public.Msg)
+	}
+	return err
 }
 
 // previewID reads the argument preview_id.

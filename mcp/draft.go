@@ -59,6 +59,26 @@ func (s *Server) checkPipeline(ctx context.Context, c *call, d *draft) error {
 	if err := s.language.Check(d.spec, known.lookup, known.names); err != nil {
 		return err
 	}
+	return s.warnOfServers(ctx, c, d)
+}
+
+// checkSchedule is checkPipeline for a schedule that has no task yet.
+func (s *Server) checkSchedule(ctx context.Context, c *call, d *draft) error {
+	if rules := d.spec.Schedule.Rules; rules == nil || rules.Condition == nil && rules.Event == nil {
+		return nil
+	}
+	known, err := s.actions(ctx, c.agent.NamespaceID)
+	if err != nil {
+		return err
+	}
+	if err := s.language.CheckSchedule(d.spec.Schedule, known.lookup, known.names); err != nil {
+		return err
+	}
+	return s.warnOfServers(ctx, c, d)
+}
+
+// warnOfServers tells of servers that are not there and used by a step, or by the probe of a condition.
+func (s *Server) warnOfServers(ctx context.Context, c *call, d *draft) error {
 	servers, err := s.cfg.Store.ListServers(ctx, c.agent.NamespaceID)
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func (s *Server) previewSchedule(ctx context.Context, c *call, in previewSchedul
 	if err != nil || answer.Question != "" {
 		return answer, err
 	}
-	if err := s.language.CheckTrigger(d.spec.Schedule); err != nil {
+	if err := s.checkSchedule(ctx, c, &d); err != nil {
 		return answer, err
 	}
 	if err := s.checkCalendars(ctx, c, d.spec.Schedule); err != nil {

@@ -48,7 +48,18 @@ func (l *Language) Check(spec ordinaut.TaskSpec, lookup func(name string) (ordin
 	if err := c.checkProbe(); err != nil {
 		return err
 	}
-	return l.CheckTrigger(spec.Schedule)
+	return l.checkTrigger(spec.Schedule)
+}
+
+// CheckSchedule is [Language.Check] for what a schedule holds of the pipeline's language, before there is a
+// pipeline: the probe of a condition and the expressions of an event. Params are not known yet, so each
+// that is referred to is taken to be there.
+func (l *Language) CheckSchedule(s ordinaut.Schedule, lookup func(name string) (ordinaut.Action, bool), names []string) error {
+	c := checker{Language: l, spec: ordinaut.TaskSpec{Schedule: s}, lookup: lookup, names: names, anyParams: true}
+	if err := c.checkProbe(); err != nil {
+		return err
+	}
+	return l.checkTrigger(s)
 }
 
 // savedAs returns the name of the step's output under steps.
@@ -108,6 +119,8 @@ type checker struct {
 	names  []string
 	saved  map[string]int // the step that saves under a name
 	cursor bool           // what is checked is a probe, which reaches the cursor
+	// anyParams says that the params are not known yet.
+	anyParams bool
 }
 
 // roots are the names that begin a path.

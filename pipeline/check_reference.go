@@ -81,7 +81,7 @@ func (c *checker) stepFault(i int, name string) string {
 // paramFault says why a run cannot have params.name, or "". A scheduled run has the task's params and
 // no others. A manual task may get more from run_now, so only a likely slip is a fault there.
 func (c *checker) paramFault(name string) string {
-	if _, declared := c.spec.Params[name]; declared {
+	if _, declared := c.spec.Params[name]; declared || c.anyParams {
 		return ""
 	}
 	fault := fmt.Sprintf("params.%s is not among the task's params", clip(name, 63))

@@ -70,9 +70,9 @@ var eventNames = []string{"topic", "payload", "at", "id", "source"} //nolint:goc
 // Filter parses a filter or dedupe_by of an event schedule, as [Language.Parse] does.
 func (l *Language) Filter(source string) (*Expression, error) { return l.Parse(source, eventNames) }
 
-// CheckTrigger returns an invalid_argument [ordinaut.Error] with the JSON pointer of an expression of an event
+// checkTrigger returns an invalid_argument [ordinaut.Error] with the JSON pointer of an expression of an event
 // schedule that is faulty.
-func (l *Language) CheckTrigger(s ordinaut.Schedule) error {
+func (l *Language) checkTrigger(s ordinaut.Schedule) error {
 	if s.Rules == nil || s.Rules.Event == nil {
 		return nil
 	}

@@ -69,13 +69,19 @@ func checkOnceYear(o once) (rule, error) {
 	return o, nil
 }
 
-// checkOncePast refuses an instant that has long passed: it is a mistake, not a plan.
-func checkOncePast(at, now time.Time) error {
-	if now.Sub(at) <= oncePast {
-		return nil
+// checkOncePast refuses an instant that has long passed: it is a mistake, not a plan. So is one that is
+// later already than the schedule lets it start.
+func checkOncePast(at, now time.Time, s *ordinaut.Schedule) error {
+	example := now.Add(time.Hour).UTC().Truncate(time.Minute).Format(time.RFC3339)
+	late := now.Sub(at)
+	if late > oncePast {
+		return invalid("/schedule/expr", example, "the instant %s has passed; it is now %s", at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
 	}
-	return invalid("/schedule/expr", now.Add(time.Hour).UTC().Truncate(time.Minute).Format(time.RFC3339),
-		"the instant %s has passed; it is now %s", at.Format(time.RFC3339), now.UTC().Format(time.RFC3339))
+	if most := maxLateness(s, s.CatchUp, &phase{}); late > most {
+		return invalid("/schedule/expr", example, "the instant %s passed %s ago, and max_lateness_seconds and catch_up let it start at most %s late, so it would be missed; give a later one",
+			at.Format(time.RFC3339), late.Round(time.Second), most)
+	}
+	return nil
 }
 
 func (o once) next(after time.Time) (time.Time, bool) { return o.at, o.at.After(after) }

@@ -131,7 +131,7 @@ func (p *Plan) checkFires(s ordinaut.Schedule, now time.Time) error {
 		return checkEnds(s, now)
 	}
 	if o, isOnce := p.rule.(once); isOnce {
-		if err := checkOncePast(o.at, now); err != nil {
+		if err := checkOncePast(o.at, now, &s); err != nil {
 			return err
 		}
 	}

@@ -44,8 +44,9 @@ GROUP BY nominal_at`
 
 // Backfill says what [Store.BackfillTask] makes up for, and how.
 type Backfill struct {
-	// Times returns the nominal times of the task, earliest first; its error is that of the call.
-	Times func(ordinaut.DueTask) ([]time.Time, error)
+	// Times returns the nominal times of the task, earliest first, and how many beside them policy leaves
+	// out; its error is that of the call.
+	Times func(ordinaut.DueTask) (times []time.Time, excluded int, err error)
 	// All takes those too that have a run already, as long as that is not of a backfill.
 	All bool
 	// Every is the time from one run's turn to the next one's; Priority is theirs.
@@ -57,25 +58,33 @@ type Backfill struct {
 
 // Backfilled is what a backfill made, or would make.
 type Backfilled struct {
-	// Runs counts the runs that were made, Existing the times that had one already.
-	Runs, Existing int
+	// Runs counts the runs that were made, Existing the times that had one already, Excluded those that
+	// policy leaves out.
+	Runs     int `json:"runs"`
+	Existing int `json:"existing"`
+	Excluded int `json:"excluded"`
 	// FirstAt and LastAt are the nominal times of the first and the last run, LastDue is when the last has
 	// its turn; zero without a run.
-	FirstAt, LastAt, LastDue time.Time
+	FirstAt time.Time `json:"first_at"`
+	LastAt  time.Time `json:"last_at"`
+	LastDue time.Time `json:"last_due"`
 }
 
 // BackfillTask makes up for nominal times of the task that have passed: an occurrence of kind backfill and
 // a run for each that has none, whether the task is active or not. A time is made up for once, whoever asks
-// how often; so a repeated call makes nothing. A task without times of its own answers with conflict.
+// how often; so a repeated call makes nothing, and one that repeats an idempotency key is told what the first
+// call made. A task without times of its own answers with conflict.
 func (s *Store) BackfillTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, b Backfill) (Backfilled, error) {
 	var result Backfilled
 	var made []madeRun
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		made = nil
-		ns, repeated := call.Agent.NamespaceID, false
-		var err error
+		ns := call.Agent.NamespaceID
 		if !b.DryRun {
-			if _, repeated, err = replay(ctx, tx, call, id); err != nil {
+			if _, repeated, err := replay(ctx, tx, call, id); err != nil || repeated {
+				if err == nil {
+					err = recallResult(ctx, tx, call, &result)
+				}
 				return err
 			}
 		}
@@ -90,15 +99,19 @@ func (s *Store) BackfillTask(ctx context.Context, call ordinaut.Call, id ordinau
 		case ordinaut.ScheduleManual, ordinaut.ScheduleEvent, ordinaut.ScheduleCondition:
 			return ordinaut.Errorf(ordinaut.CodeConflict, "%s has schedule kind %s and no times of its own that could be made up for; run_now starts it", id, task.Kind)
 		}
-		times, err := b.Times(task)
+		times, excluded, err := b.Times(task)
 		if err != nil {
 			return err
 		}
-		if result, times, err = b.missing(ctx, tx, task, times, now); err != nil || b.DryRun || repeated {
+		result, times, err = b.missing(ctx, tx, task, times, now)
+		if result.Excluded = excluded; err != nil || b.DryRun {
 			return err
 		}
 		if made, err = b.insert(ctx, tx, task, times, &result); err != nil {
 			return fmt.Errorf("backfill %s: %w", id, err)
+		}
+		if err := rememberResult(ctx, tx, call, result); err != nil {
+			return err
 		}
 		return insertAudit(ctx, tx, auditOf(call, id, map[string]any{"runs": result.Runs, "first_at": result.FirstAt, "last_at": result.LastAt}))
 	})

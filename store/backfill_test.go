@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/storetest"
@@ -26,7 +28,7 @@ func TestBackfillOnce(t *testing.T) {
 		times = append(times, start.Add(time.Duration(i)*time.Hour))
 	}
 	fill := store.Backfill{
-		Times: func(ordinaut.DueTask) ([]time.Time, error) { return times, nil },
+		Times: func(ordinaut.DueTask) ([]time.Time, int, error) { return times, 2, nil },
 		Every: time.Minute, Priority: 8,
 	}
 	dry := fill
@@ -84,4 +86,40 @@ func onlyOne(t *testing.T, s *store.Store, task ordinaut.Task) ordinaut.Attempt 
 		t.Fatalf("the run is of %s", a.TaskID)
 	}
 	return a
+}
+
+// A call that repeats an idempotency key makes nothing more and is told what the first one made, also when
+// the times are made up for by then and the task is gone.
+func TestBackfillRepeatsItsAnswer(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t, storetest.DB(t))
+	s := storetest.StoreOn(t, pool, store.Config{})
+	call := storetest.Call(t, s, "backfill_task")
+	start := in(-10 * time.Hour)
+	task := must(s.CreateTask(t.Context(), call, hourly("late"), start))(t)
+	call.IdempotencyKey = "again"
+	fill := store.Backfill{
+		Times: func(ordinaut.DueTask) ([]time.Time, int, error) {
+			return []time.Time{*start, start.Add(time.Hour)}, 3, nil
+		},
+		Every: time.Minute, Priority: 8,
+	}
+	first := must(s.BackfillTask(t.Context(), call, task.ID, fill))(t)
+	if first.Runs != 2 || first.Excluded != 3 {
+		t.Fatalf("the first call made %+v", first)
+	}
+	deletion := call
+	deletion.IdempotencyKey = ""
+	must(s.DeleteTask(t.Context(), deletion, task.ID, nil))(t)
+	second := must(s.BackfillTask(t.Context(), call, task.ID, fill))(t)
+	for _, at := range []*time.Time{&first.FirstAt, &first.LastAt, &first.LastDue, &second.FirstAt, &second.LastAt, &second.LastDue} {
+		*at = at.UTC()
+	}
+	if diff := cmp.Diff(first, second); diff != "" {
+		t.Errorf("repeated (-first +second):\n%s", diff)
+	}
+	var rows int
+	if err := pool.QueryRow(t.Context(), `SELECT count(*) FROM occurrence WHERE kind = 'backfill'`).Scan(&rows); err != nil || rows != 2 {
+		t.Errorf("%d times were made up for (%v), want 2", rows, err)
+	}
 }

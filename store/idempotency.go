@@ -18,7 +18,7 @@ const maxKeyBytes = 200
 const rememberKey = `INSERT INTO idempotency AS i (namespace_id, agent_id, key, tool, digest, object_id)
 VALUES ($1, $2, $3, $4, $5, $6)
 ON CONFLICT (namespace_id, agent_id, key) DO UPDATE
-SET tool = excluded.tool, digest = excluded.digest, object_id = excluded.object_id, created_at = clock_timestamp()
+SET tool = excluded.tool, digest = excluded.digest, object_id = excluded.object_id, result = NULL, created_at = clock_timestamp()
 WHERE i.created_at < clock_timestamp() - interval '24 hours'
 RETURNING i.object_id`
 
@@ -60,6 +60,23 @@ func replay(ctx context.Context, tx pgx.Tx, call ordinaut.Call, object [16]byte)
 		}
 	}
 	return first, true, nil
+}
+
+// rememberResult keeps with the call's idempotency key, if it has one, what it answers.
+func rememberResult(ctx context.Context, tx pgx.Tx, call ordinaut.Call, result any) error {
+	if call.IdempotencyKey == "" {
+		return nil
+	}
+	const remember = `UPDATE idempotency SET result = $4 WHERE namespace_id = $1 AND agent_id = $2 AND key = $3`
+	_, err := tx.Exec(ctx, remember, [16]byte(call.Agent.NamespaceID), [16]byte(call.Agent.ID), call.IdempotencyKey, result)
+	return err
+}
+
+// recallResult reads what the first call with the key has answered into result. One of an older version of
+// the program has left none, and leaves it as it is.
+func recallResult(ctx context.Context, tx pgx.Tx, call ordinaut.Call, result any) error {
+	const recall = `SELECT coalesce(result, '{}') FROM idempotency WHERE namespace_id = $1 AND agent_id = $2 AND key = $3`
+	return tx.QueryRow(ctx, recall, [16]byte(call.Agent.NamespaceID), [16]byte(call.Agent.ID), call.IdempotencyKey).Scan(result)
 }
 
 // forgetKeys deletes the idempotency keys older than a day. Served by idempotency_created_idx.
