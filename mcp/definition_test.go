@@ -223,8 +223,8 @@ func follow(t *testing.T, where string, typ reflect.Type, schema json.RawMessage
 	var names, required []string
 	for _, field := range reflect.VisibleFields(typ) {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
-		if field.Anonymous && name == "" {
-			continue // its own fields are among the visible ones
+		if field.Anonymous && name == "" || !field.IsExported() {
+			continue // its own fields are among the visible ones; what is not exported is for the text
 		}
 		names = append(names, name)
 		if options == "" {

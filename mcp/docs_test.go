@@ -256,8 +256,8 @@ const afterwords = `
 ## Answers
 
 Every answer has structured content, described by the tool's output schema, and a text that says the same more briefly, for
-clients that show a model nothing else. Times are RFC 3339 in UTC; where a schedule's zone matters the local time stands beside.
-Ids carry their kind (` + "`task_…`, `run_…`" + `). Lists end with ` + "`next_cursor`" + ` when there is more; it works for the same caller and filters.
+clients that show a model nothing else. Times are RFC 3339 in UTC; where a schedule's zone matters the local time stands
+beside, and the text has that alone. Ids carry their kind (` + "`task_…`, `run_…`" + `). Lists end with ` + "`next_cursor`" + ` when there is more; it works for the same caller and filters.
 
 A call that goes wrong is an answer too, marked ` + "`isError`" + `:
 

@@ -138,7 +138,7 @@ func nextForTask(task ordinaut.Task) string {
 	case task.State == ordinaut.TaskPaused && task.PausedReason == ordinaut.ReasonPausedAfterFailures:
 		return "It was paused because its runs kept failing: get_run shows the one that the note names; once the cause is gone, resume_task obeys its schedule again."
 	case task.State == ordinaut.TaskPaused && task.DueAt != nil:
-		return "It is paused until " + stamp(*task.DueAt) + ": resume_task ends that sooner, run_now starts it once."
+		return "It is paused until " + local(stamp(*task.DueAt), task.Spec.Schedule.Timezone) + ": resume_task ends that sooner, run_now starts it once."
 	case task.State == ordinaut.TaskPaused:
 		return "It is paused: resume_task obeys its schedule again, run_now starts it once."
 	case task.State == ordinaut.TaskFinished:
@@ -162,10 +162,10 @@ func taskText(t taskView, words string, times []plannedTime, excluded []excluded
 		fmt.Fprintf(&b, " Note: %s.", t.Note)
 	}
 	if t.ResumesAt != "" {
-		fmt.Fprintf(&b, " It resumes at %s.", t.ResumesAt)
+		fmt.Fprintf(&b, " It resumes at %s.", local(t.ResumesAt, t.Schedule.Timezone))
 	}
 	if t.SnoozedUntil != "" {
-		fmt.Fprintf(&b, " The occurrence of %s is put off to %s.", t.SnoozedAt, t.SnoozedUntil)
+		fmt.Fprintf(&b, " The occurrence of %s is put off to %s.", local(t.SnoozedAt, t.Schedule.Timezone), local(t.SnoozedUntil, t.Schedule.Timezone))
 	}
 	fmt.Fprintf(&b, "\nSteps: %s.", strings.Join(t.Steps, "; "))
 	for i, at := range times {
@@ -174,10 +174,10 @@ func taskText(t taskView, words string, times []plannedTime, excluded []excluded
 		} else {
 			b.WriteString("; ")
 		}
-		b.WriteString(at.line())
+		b.WriteString(at.line(t.Schedule.Timezone))
 	}
 	for _, x := range excluded {
-		b.WriteString("\nLeft out: " + x.line())
+		b.WriteString("\nLeft out: " + x.line(t.Schedule.Timezone))
 	}
 	for _, w := range warnings {
 		b.WriteString("\nWarning: " + w)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -134,6 +135,34 @@ func TestExplainTaskTriesAFinishedTaskAgain(t *testing.T) {
 	r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
 	if r.text1(t, "verdict") != string(ordinaut.ReasonServerUnavailable) || r.text1(t, "fix", "tool") != "run_now" {
 		t.Errorf("got %s", r.text)
+	}
+}
+
+// Law: a text that tells of a task's times goes by the clock of its schedule.
+func TestTextsGoByTheSchedulesClock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	args := manual("Noon")
+	args["schedule"] = object{"kind": "cron", "expr": "0 12 * * *", "timezone": "Asia/Kolkata"}
+	task := v.newTask(t, args)
+	for _, call := range []struct {
+		tool string
+		args object
+	}{
+		{"get_task", object{"task_id": task}},
+		{"list_tasks", nil},
+		{"explain_task", object{"task_id": task}},
+		{"snooze_task", object{"task_id": task, "until": "in 48h"}},
+		{"get_task", object{"task_id": task}},
+		{"pause_task", object{"task_id": task, "until": "in 2h"}},
+		{"get_task", object{"task_id": task}},
+		{"preview_schedule", object{"schedule": args["schedule"]}},
+	} {
+		text := v.must(t, call.tool, call.args).text
+		if utc := regexp.MustCompile(`\d\dT\d\d:\d\d:[\d.]+Z`).FindString(text); utc != "" || !strings.Contains(text, "+05:30") {
+			t.Errorf("%s tells %q:\n%s", call.tool, utc, text)
+		}
 	}
 }
 

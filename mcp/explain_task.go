@@ -32,7 +32,7 @@ type explainTaskAnswer struct {
 	Counts   map[string]int `json:"counts"`
 	Cut      bool           `json:"cut,omitempty"`
 
-	zone *time.Location // of the schedule, for the text
+	timezone string // of the schedule; the text tells times by it
 }
 
 // evidenceView is one fact of an explanation.
@@ -62,7 +62,7 @@ func (a explainTaskAnswer) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)", a.Sentence, a.Verdict)
 	for _, e := range a.Evidence {
-		b.WriteString("\n" + a.local(e.At) + " " + e.What)
+		b.WriteString("\n" + local(e.At, a.timezone) + " " + e.What)
 		if e.ID != "" {
 			b.WriteString(", " + e.ID)
 		}
@@ -85,19 +85,10 @@ func (a explainTaskAnswer) text() string {
 	return b.String()
 }
 
-// local writes a time of the answer by the clock of the schedule, as the sentence does.
-func (a explainTaskAnswer) local(at string) string {
-	t, err := time.Parse(time.RFC3339, at)
-	if err != nil || a.zone == nil {
-		return at
-	}
-	return t.In(a.zone).Format(stampLayout)
-}
-
 func (a explainTaskAnswer) line(v verdictView) string {
-	s := a.local(v.NominalAt)
+	s := local(v.NominalAt, a.timezone)
 	if v.Count > 1 {
-		s += fmt.Sprintf(" to %s, %d times", a.local(v.LastAt), v.Count)
+		s += fmt.Sprintf(" to %s, %d times", local(v.LastAt, a.timezone), v.Count)
 	}
 	s += ": " + v.Verdict
 	if v.RunID != "" {
@@ -125,9 +116,7 @@ func (s *Server) explainTask(ctx context.Context, c *call, in explainTaskArgs) (
 		return explainTaskAnswer{}, err
 	}
 	answer := viewExplanation(found)
-	if zone, err := time.LoadLocation(history.Task.Spec.Schedule.Timezone); err == nil {
-		answer.zone = zone // one that is unknown here leaves the text in UTC
-	}
+	answer.timezone = history.Task.Spec.Schedule.Timezone
 	return answer, nil
 }
 

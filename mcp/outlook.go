@@ -144,7 +144,18 @@ func warningsOfClocks(fires []scheduler.Fire) []string {
 			continue
 		}
 		told[date] = true
-		warnings = append(warnings, fmt.Sprintf("at %s a clock change bears on the schedule (%s)", stamp(f.UTC), f.DST))
+		warnings = append(warnings, clockWarning(f))
 	}
 	return warnings
+}
+
+// clockWarning tells what a change of the clocks makes of a time.
+func clockWarning(f scheduler.Fire) string {
+	at := f.Local.Format(stampLayout)
+	switch f.DST {
+	case scheduler.DSTGapShifted:
+		return fmt.Sprintf("the clocks skip its time on that day, so it is due at %s (%s)", at, f.DST)
+	default:
+		return fmt.Sprintf("the clocks show its time twice on that day, and it is due at %s (%s)", at, f.DST)
+	}
 }

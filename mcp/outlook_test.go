@@ -105,9 +105,9 @@ func TestAnswersHoldPolicies(t *testing.T) {
 		text  string
 	}{
 		"plain":                    {[]string{"2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z", "2026-11-27T11:00:00Z"}, ""},
-		"skipped":                  {[]string{"2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z", "2026-11-29T11:00:00Z"}, "Left out: 2 times from 2026-11-27T11:00:00Z to 2026-11-28T11:00:00Z, excluded_by_calendar holidays"},
+		"skipped":                  {[]string{"2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z", "2026-11-29T11:00:00Z"}, "Left out: 2 times from 2026-11-27T12:00:00+01:00 to 2026-11-28T12:00:00+01:00, excluded_by_calendar holidays"},
 		"shifted":                  {[]string{"2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z", "2026-11-29T11:00:00Z"}, "one run for 3 times"},
-		"put off by the task":      {[]string{"2026-11-26T09:30:00Z", "2026-11-27T09:30:00Z", "2026-11-28T09:30:00Z"}, "moved from 2026-11-26T08:00:00Z: quiet_hours"},
+		"put off by the task":      {[]string{"2026-11-26T09:30:00Z", "2026-11-27T09:30:00Z", "2026-11-28T09:30:00Z"}, "moved from 2026-11-26T09:00:00+01:00: quiet_hours"},
 		"blackout":                 {[]string{"2026-11-25T11:00:00Z", "2026-12-03T06:00:00Z", "2026-12-03T11:00:00Z"}, "one run for 7 times"},
 		"nothing left":             {nil, "Warning: calendars and quiet hours leave no time at which it starts"},
 		"two runs around holidays": {[]string{"2026-11-25T11:00:00Z", "2026-11-26T11:00:00Z"}, "Warning: the schedule ends soon: times left: 2"},
@@ -115,7 +115,7 @@ func TestAnswersHoldPolicies(t *testing.T) {
 		"once, passed":             {[]string{"2026-11-25T10:05:00Z"}, "Warning: 2026-11-25T10:05:00Z has passed already, so it starts at once, 12m0s late: is that meant?"},
 		"once, in quiet hours":     {[]string{"2026-11-26T06:00:00Z"}, "moved from 2026-11-25T23:00:00Z: quiet_hours"},
 		"every 5 seconds":          {[]string{"2026-11-25T10:17:05Z", "2026-11-25T10:17:10Z", "2026-11-25T10:17:15Z"}, "Warning: the schedule is due every 5s: is that meant?"},
-		"clock change":             {[]string{"2027-03-27T06:00:00Z", "2027-03-28T06:00:00Z", "2027-03-29T06:00:00Z"}, "(gap_shifted), moved from 2027-03-28T01:00:00Z: quiet_hours"},
+		"clock change":             {[]string{"2027-03-27T06:00:00Z", "2027-03-28T06:00:00Z", "2027-03-29T06:00:00Z"}, "(gap_shifted), moved from 2027-03-28T03:00:00+02:00: quiet_hours"},
 	} {
 		args := manual(name)
 		args["schedule"] = plannedSchedules()[name]

@@ -59,21 +59,25 @@ func (a previewScheduleAnswer) text() string {
 		}
 		return b.String() + "\n" + a.Next
 	}
+	timezone := ""
+	if a.Schedule != nil {
+		timezone = a.Schedule.Timezone
+	}
 	b.WriteString(a.Words + ".")
 	if a.Understood != nil {
 		writeAssumptions(&b, a.Understood.Assumptions)
 	}
 	for _, t := range a.Times {
-		b.WriteString("\n" + t.line())
+		b.WriteString("\n" + t.line(timezone))
 	}
 	if len(a.Times) == 0 {
 		b.WriteString("\nNo time.")
 	}
 	for _, x := range a.Excluded {
-		b.WriteString("\nLeft out: " + x.line())
+		b.WriteString("\nLeft out: " + x.line(timezone))
 	}
 	for _, c := range a.Collisions {
-		b.WriteString("\nAt the same time: " + c.Title + " (" + c.TaskID + ") at " + c.At)
+		b.WriteString("\nAt the same time: " + c.Title + " (" + c.TaskID + ") at " + local(c.At, timezone))
 	}
 	for _, w := range a.Warnings {
 		b.WriteString("\nWarning: " + w)

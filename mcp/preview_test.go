@@ -227,17 +227,17 @@ func TestPreviewFindings(t *testing.T) {
 	t.Parallel()
 	_, v := newWednesday(t)
 	for want, schedule := range map[string]object{
-		"the schedule is due every 5s: is that meant?":                 {"kind": "interval", "expr": "5s"},
-		"one begins with *, so both must hold":                         {"kind": "cron", "expr": "0 9 */2 * MON"},
-		"so either suffices":                                           {"kind": "cron", "expr": "0 9 13 * FRI"},
-		"months without a day 31 are skipped":                          {"kind": "cron", "expr": "0 9 31 * *"},
-		"months without a day 30 are skipped":                          {"kind": "rrule", "expr": "FREQ=MONTHLY;BYMONTHDAY=30;BYHOUR=9;BYMINUTE=0"},
-		"overlap buffer_all starts each in turn":                       {"kind": "cron", "expr": "0 9 * * *", "catch_up": "all"},
-		"the schedule ends soon: times left: 1":                        {"kind": "cron", "expr": "0 9 * * *", "ends_at": "2026-11-27T00:00:00Z"},
-		"the schedule ends soon: times left: 2":                        {"kind": "cron", "expr": "0 9 * * *", "max_runs": 2},
-		"at 2027-03-28T01:00:00Z a clock change bears on the schedule": {"kind": "cron", "expr": "30 2 * * *", "timezone": "Europe/Berlin"},
-		"each time is delayed by 0 to 60 s, by the id of the task":     {"kind": "cron", "expr": "0 9 * * *", "jitter_seconds": 60},
-		"only when started by hand.\nNo time.":                         {"kind": "manual"},
+		"the schedule is due every 5s: is that meant?": {"kind": "interval", "expr": "5s"},
+		"one begins with *, so both must hold":         {"kind": "cron", "expr": "0 9 */2 * MON"},
+		"so either suffices":                           {"kind": "cron", "expr": "0 9 13 * FRI"},
+		"months without a day 31 are skipped":          {"kind": "cron", "expr": "0 9 31 * *"},
+		"months without a day 30 are skipped":          {"kind": "rrule", "expr": "FREQ=MONTHLY;BYMONTHDAY=30;BYHOUR=9;BYMINUTE=0"},
+		"overlap buffer_all starts each in turn":       {"kind": "cron", "expr": "0 9 * * *", "catch_up": "all"},
+		"the schedule ends soon: times left: 1":        {"kind": "cron", "expr": "0 9 * * *", "ends_at": "2026-11-27T00:00:00Z"},
+		"the schedule ends soon: times left: 2":        {"kind": "cron", "expr": "0 9 * * *", "max_runs": 2},
+		"the clocks skip its time on that day, so it is due at 2027-03-28T03:00:00+02:00 (gap_shifted)": {"kind": "cron", "expr": "30 2 * * *", "timezone": "Europe/Berlin"},
+		"each time is delayed by 0 to 60 s, by the id of the task":                                      {"kind": "cron", "expr": "0 9 * * *", "jitter_seconds": 60},
+		"only when started by hand.\nNo time.":                                                          {"kind": "manual"},
 	} {
 		if r := v.must(t, "preview_schedule", object{"schedule": schedule}); !strings.Contains(r.text, want) {
 			t.Errorf("%v: %q is not in %s", schedule, want, r.text)

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/ordinaut/ordinaut/scheduler"
 )
@@ -24,14 +25,15 @@ type plannedTime struct {
 	Count int `json:"count,omitempty"`
 }
 
-func (t plannedTime) line() string {
-	line := t.Local
+// line returns the time as text, by the clock of a timezone and with its day of the week.
+func (t plannedTime) line(timezone string) string {
+	line := weekday(t.Local) + t.Local
 	if t.DST != "" {
 		line += " (" + t.DST + ")"
 	}
 	switch {
 	case t.NominalAt != "" && t.Reason != "":
-		line += fmt.Sprintf(", moved from %s: %s", t.NominalAt, t.Reason)
+		line += fmt.Sprintf(", moved from %s: %s", local(t.NominalAt, timezone), t.Reason)
 	case t.NominalAt != "":
 		line += ", jitter included"
 	}
@@ -39,6 +41,15 @@ func (t plannedTime) line() string {
 		line += fmt.Sprintf(", one run for %d times", t.Count)
 	}
 	return line
+}
+
+// weekday returns the day of the week of a local time, with a space after it.
+func weekday(local string) string {
+	t, err := time.Parse(time.RFC3339, local)
+	if err != nil {
+		return ""
+	}
+	return t.Format("Mon ")
 }
 
 // excludedTimes is a stretch of nominal times that policy leaves out, from At to LastAt.
@@ -51,10 +62,10 @@ type excludedTimes struct {
 	Calendar string `json:"calendar,omitempty"`
 }
 
-func (x excludedTimes) line() string {
-	line := x.Local
+func (x excludedTimes) line(timezone string) string {
+	line := weekday(x.Local) + x.Local
 	if x.Count > 1 {
-		line = fmt.Sprintf("%d times from %s to %s", x.Count, x.At, x.LastAt)
+		line = fmt.Sprintf("%d times from %s to %s", x.Count, x.Local, local(x.LastAt, timezone))
 	}
 	line += ", " + x.Reason
 	if x.Calendar != "" {

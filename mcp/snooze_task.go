@@ -50,9 +50,10 @@ func nextForSnoozed(task ordinaut.Task) string {
 	if task.SnoozedAt == nil {
 		return "What was snoozed is over; list_runs with task_id shows it."
 	}
-	moved := fmt.Sprintf("The occurrence of %s starts at %s instead", stamp(*task.SnoozedAt), stamp(*task.SnoozedUntil))
+	at := func(t *time.Time) string { return local(stamp(*t), task.Spec.Schedule.Timezone) }
+	moved := fmt.Sprintf("The occurrence of %s starts at %s instead", at(task.SnoozedAt), at(task.SnoozedUntil))
 	if task.NextAt == nil {
 		return moved + "; it is the last of the schedule."
 	}
-	return moved + "; the one of " + stamp(*task.NextAt) + " stays where it is. snooze_task moves it again."
+	return moved + "; the one of " + at(task.NextAt) + " stays where it is. snooze_task moves it again."
 }

@@ -36,8 +36,8 @@ func TestCreateTaskAnswersWhatItMeans(t *testing.T) {
 		t.Errorf("schedule (-want +got):\n%s", diff)
 	}
 	wantWarnings := []any{
-		"at 2030-03-31T01:00:00Z a clock change bears on the schedule (gap_shifted)",
-		"at 2030-10-27T00:30:00Z a clock change bears on the schedule (first_pass)",
+		"the clocks skip its time on that day, so it is due at 2030-03-31T03:00:00+02:00 (gap_shifted)",
+		"the clocks show its time twice on that day, and it is due at 2030-10-27T02:30:00+02:00 (first_pass)",
 	}
 	if diff := cmp.Diff(wantWarnings, r.at(t, "warnings")); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)

@@ -160,7 +160,9 @@ func (v runView) line() string {
 	for _, s := range v.Steps {
 		b.WriteString("\n- " + s.line())
 	}
-	writeValue(&b, "\noutput: ", v.Output)
+	if n := len(v.Steps); n == 0 || !bytes.Equal(v.Output, v.Steps[n-1].Output) { // most often it is the last step's
+		writeValue(&b, "\noutput: ", v.Output)
+	}
 	return b.String()
 }
 

@@ -20,6 +20,20 @@ func stampOf(t *time.Time) string {
 	return stamp(*t)
 }
 
+// local returns a stamp by the clock of a timezone, as texts show times where one matters; a stamp or a zone
+// that cannot be read leaves it as it is.
+func local(at, timezone string) string {
+	t, err := time.Parse(time.RFC3339, at)
+	if err != nil {
+		return at
+	}
+	zone, err := time.LoadLocation(timezone)
+	if err != nil {
+		return at
+	}
+	return t.In(zone).Format(stampLayout)
+}
+
 // parseInstant reads an RFC 3339 argument; "" gives nil.
 func parseInstant(pointer, text string) (*time.Time, error) {
 	if text == "" {

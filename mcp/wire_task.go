@@ -72,14 +72,14 @@ func viewTaskTimes(t ordinaut.Task) taskTimes {
 	return v
 }
 
-// times returns what is to be said of v, each with a comma before it.
-func (v taskTimes) times() string {
+// times returns what is to be said of v by the clock of a timezone, each with a comma before it.
+func (v taskTimes) times(timezone string) string {
 	var b strings.Builder
 	for _, part := range []struct{ word, at string }{
 		{"next", v.NextAt}, {"due", v.DueAt}, {"one snoozed until", v.SnoozedUntil}, {"resumes", v.ResumesAt}, {"because", v.PausedReason},
 	} {
 		if part.at != "" {
-			b.WriteString(", " + part.word + " " + part.at)
+			b.WriteString(", " + part.word + " " + local(part.at, timezone))
 		}
 	}
 	return b.String()
@@ -113,7 +113,7 @@ func (r taskRow) line() string {
 	if r.Expr != "" {
 		fmt.Fprintf(&b, " %s (%s)", r.Expr, r.Timezone)
 	}
-	b.WriteString(r.times())
+	b.WriteString(r.times(r.Timezone))
 	if r.Note != "" {
 		fmt.Fprintf(&b, ", note %q", r.Note)
 	}
