@@ -143,16 +143,13 @@ func (d *demo) connect(ctx context.Context) error {
 type firing struct{ UTC, Local time.Time }
 
 func (d *demo) preview(ctx context.Context) error {
-	d.title("preview_schedule: what would “every two seconds” and “weekdays at 8:30” mean?")
-	for _, s := range []map[string]any{
-		{"kind": "cron", "expr": "*/2 * * * * *", "timezone": "UTC"},
-		{"kind": "cron", "expr": "30 8 * * MON-FRI", "timezone": "Europe/Berlin"},
-	} {
+	d.title("preview_schedule: what does a phrase mean?")
+	for _, phrase := range []string{"every 2 seconds in UTC", "second Tuesday of the month at 8:30 in Berlin"} {
 		var p struct {
 			Words string
 			Times []firing
 		}
-		if err := d.mcp.into(ctx, "preview_schedule", map[string]any{"schedule": s, "count": 3}, &p); err != nil {
+		if err := d.mcp.into(ctx, "preview_schedule", map[string]any{"phrase": phrase, "count": 3}, &p); err != nil {
 			return err
 		}
 		layout := "Mon 2 Jan 15:04 -07:00"
@@ -163,8 +160,8 @@ func (d *demo) preview(ctx context.Context) error {
 		for _, t := range p.Times {
 			times = append(times, t.Local.Format(layout))
 		}
-		d.line("%s  %s", d.name(fmt.Sprintf("%-18s", s["expr"])), p.Words)
-		d.line("%-18s  %s", "", d.dim(strings.Join(times, "  ·  ")))
+		d.line("“%s”  %s", d.name(phrase), p.Words)
+		d.line("  %s", d.dim(strings.Join(times, "  ·  ")))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -53,17 +54,23 @@ type explanation struct {
 	}
 }
 
+// recorded reports whether the time that it tells of has its row in the ledger.
+func (e explanation) recorded() bool {
+	return slices.ContainsFunc(e.Evidence, func(fact struct{ What string }) bool { return strings.Contains(fact.What, "the ledger") })
+}
+
 // explainBell waits until the holiday has swallowed a time, asks why, and does what the answer says.
 func (d *demo) explainBell(ctx context.Context) error {
 	var why explanation
 	err := d.until(ctx, func() (bool, error) {
 		err := d.mcp.into(ctx, "explain_task", map[string]any{"task_id": d.tasks["bell"]}, &why)
-		return why.Verdict == "excluded_by_calendar", err
+		return why.Verdict == "excluded_by_calendar" && why.recorded(), err
 	})
 	if err != nil {
 		return err
 	}
-	d.line("why did it not ring?  %s", d.bold(why.Sentence))
+	d.line("why did it not ring?")
+	d.line("  %s", d.bold(why.Sentence))
 	for _, e := range why.Evidence {
 		d.line("  %s", d.dim(e.What))
 	}
@@ -83,6 +90,6 @@ func (d *demo) explainBell(ctx context.Context) error {
 		return err
 	}
 	run := listed.Runs[len(listed.Runs)-1]
-	d.line("it rang: run %s, %s", run.ID, d.state(run.State))
+	d.line("it rang: %s, %s", d.short(run.ID), d.state(run.State))
 	return nil
 }
