@@ -88,10 +88,16 @@ func TestTasksAreMadeAsPreviewed(t *testing.T) {
 			if way == "looked at" {
 				got["warnings"] = want["warnings"] // which are for those who give a schedule
 			}
+			if r.at(t, "words") != seen.at(t, "words") {
+				t.Errorf("%s, %s: previewed as %q, it reads %q", name, way, seen.at(t, "words"), r.at(t, "words"))
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("%s, %s (-previewed +answered):\n%s", name, way, diff)
 			}
 		}
+	}
+	if list := v.must(t, "list_tasks", object{"text": "skipped"}).text; !strings.Contains(list, ", unless excluded by holidays") {
+		t.Errorf("a next time that a calendar may exclude is told as certain:\n%s", list)
 	}
 }
 

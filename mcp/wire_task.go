@@ -96,14 +96,23 @@ type taskRow struct {
 	Expr     string `json:"expr,omitempty"`
 	Timezone string `json:"timezone"`
 	taskTimes
+
+	calendars []string // that may yet exclude NextAt; the text says so
 }
 
 func viewTaskRow(t ordinaut.Task) taskRow {
 	return taskRow{
 		ID: t.ID.String(), Title: t.Spec.Title, State: string(t.State), Note: t.Note, Version: t.Version,
 		Kind: string(t.Spec.Schedule.Kind), Expr: t.Spec.Schedule.Expr, Timezone: t.Spec.Schedule.Timezone,
-		taskTimes: viewTaskTimes(t),
+		taskTimes: viewTaskTimes(t), calendars: calendarsOf(t.Spec.Schedule),
 	}
+}
+
+func calendarsOf(s ordinaut.Schedule) []string {
+	if s.Rules == nil {
+		return nil
+	}
+	return s.Rules.Calendars
 }
 
 // line returns the row as one line of text.
@@ -114,6 +123,9 @@ func (r taskRow) line() string {
 		fmt.Fprintf(&b, " %s (%s)", r.Expr, r.Timezone)
 	}
 	b.WriteString(r.times(r.Timezone))
+	if r.NextAt != "" && len(r.calendars) > 0 {
+		b.WriteString(", unless excluded by " + strings.Join(r.calendars, ", "))
+	}
 	if r.Note != "" {
 		fmt.Fprintf(&b, ", note %q", r.Note)
 	}

@@ -57,7 +57,12 @@ type Fire struct {
 // one that does not exist excludes nothing. agentQuiet may be nil. The zero task has jitter too, but
 // not that of any task. It returns an invalid_argument [ordinaut.Error] for what it cannot read.
 func NewTimeline(s ordinaut.Schedule, task ordinaut.TaskID, calendars []ordinaut.Calendar, agentQuiet *ordinaut.Quiet) (*Timeline, error) {
-	return NewDecider(1).timeline(s, task, calendars, agentQuiet)
+	line, err := NewDecider(1).timeline(s, task, calendars, agentQuiet)
+	if err != nil {
+		return nil, err
+	}
+	line.plan.schedule = &s // nobody shares the plan of that decider
+	return line, nil
 }
 
 // Plan returns the nominal times.
