@@ -170,7 +170,9 @@ func (j *judge) changed(c *ordinaut.TaskChange) Evidence {
 				said = append(said, fmt.Sprintf("%s %v", key, value))
 			}
 		case string:
-			if value != "" {
+			if at, err := time.Parse(time.RFC3339, value); err == nil {
+				said = append(said, key+" "+j.short(at))
+			} else if value != "" {
 				said = append(said, fmt.Sprintf("%s %q", key, value))
 			}
 		default:

@@ -200,18 +200,22 @@ func schedulerDownSentence(j *judge, f finding) string {
 }
 
 func pausedSentence(j *judge, f finding) string {
-	s := j.subject(f) + " but skipped, because the task was paused"
-	switch {
-	case f.count == 0:
-		s = "It does not run, because the task is paused"
-	case f.first.After(j.Now):
-		s = j.subject(f) + " but will be passed over, because the task is paused"
-	}
 	until := f.first
 	if f.count == 0 {
 		until = j.Now
 	}
 	by := j.lastChange("pause_task", until)
+	paused := "the task is paused"
+	if by != nil || f.count > 0 && !f.first.After(j.Now) {
+		paused = "the task was paused"
+	}
+	s := j.subject(f) + " but skipped, because " + paused
+	switch {
+	case f.count == 0:
+		s = "It does not run, because " + paused
+	case f.first.After(j.Now):
+		s = j.subject(f) + " but will be passed over, because " + paused
+	}
 	if by == nil {
 		return ending(s)
 	}

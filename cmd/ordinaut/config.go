@@ -42,7 +42,7 @@ type config struct {
 	AllowedOrigins []string `env:"ORDINAUT_ALLOWED_ORIGINS"`
 	// Roles are what this process does: api, scheduler, worker.
 	Roles []string `env:"ORDINAUT_ROLES" envDefault:"api,scheduler,worker"`
-	// ConfigFile is the YAML file of downstream servers and outbound rules.
+	// ConfigFile is the operator's YAML file: downstream servers, hooks and outbound rules.
 	ConfigFile string `env:"ORDINAUT_CONFIG"`
 	// Slots is how many runs one worker process holds at once; 0 means the default.
 	Slots int `env:"ORDINAUT_SLOTS"`
@@ -124,7 +124,7 @@ func (c *config) persistentFlags(f *pflag.FlagSet) {
 	f.StringVar(&c.DatabaseURL, "database-url", c.DatabaseURL, "Postgres DSN; empty runs a private Postgres (ORDINAUT_DATABASE_URL)")
 	f.StringVar(&c.RedisURL, "redis-url", c.RedisURL, "Redis URL; empty runs one in process (ORDINAUT_REDIS_URL)")
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "where the private Postgres and the bootstrap key live (ORDINAUT_DATA_DIR)")
-	f.StringVar(&c.ConfigFile, "config", c.ConfigFile, "YAML file of downstream servers (ORDINAUT_CONFIG)")
+	f.StringVar(&c.ConfigFile, "config", c.ConfigFile, "the operator's YAML file: other MCP servers, hooks, networks (ORDINAUT_CONFIG)")
 	f.BoolVar(&c.NoDownload, "no-download", c.NoDownload, "never fetch Postgres binaries (ORDINAUT_NO_DOWNLOAD)")
 	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error (ORDINAUT_LOG_LEVEL)")
 	f.StringVar(&c.LogFormat, "log-format", c.LogFormat, "json, text or auto (ORDINAUT_LOG_FORMAT)")

@@ -106,7 +106,7 @@ func (d *doctorRound) checkConfig() (string, error) {
 	if d.cfg.ConfigFile != "" {
 		where = d.cfg.ConfigFile
 	}
-	return fmt.Sprintf("data in %s, %d servers from %s", dir, len(file.Servers), where), nil
+	return fmt.Sprintf("data in %s, servers: %d, from %s", dir, len(file.Servers), where), nil
 }
 
 func (d *doctorRound) checkDatabase(ctx context.Context) (string, error) {
