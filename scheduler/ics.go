@@ -14,6 +14,10 @@ const (
 	maxCalendarEntries = 5000
 	// maxRecurring bounds the events with a rule, each of which costs a search.
 	maxRecurring = 200
+	// maxFollowed bounds the occurrences that rules are followed through, those that are left out too, and
+	// maxICSSteps what looking for them costs.
+	maxFollowed = 4 * maxCalendarEntries
+	maxICSSteps = 2_000_000
 	// maxTitleBytes is where titles are cut: every tick that observes the calendar reads them.
 	maxTitleBytes = 100
 	// maxComponents is how deep BEGIN lines may nest; a real calendar needs three.

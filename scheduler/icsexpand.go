@@ -22,7 +22,9 @@ type icsExpansion struct {
 	entries   []ordinaut.CalendarEntry
 	warnings  []string
 	recurring int
-	floating  bool // a time had no zone
+	followed  int    // occurrences of rules so far
+	steps     budget // for all of them
+	floating  bool   // a time had no zone
 	// Counts for the warnings.
 	past, empty, endless int
 }
@@ -31,7 +33,7 @@ func newICSExpansion(doc icsDocument, zone *time.Location, now time.Time) *icsEx
 	day := now.UTC().Truncate(24 * time.Hour)
 	x := &icsExpansion{
 		zone: zone, from: day.AddDate(-icsYearsBack, 0, 0), until: day.AddDate(icsYearsAhead, 0, 0),
-		located: doc.located, loaded: map[string]*time.Location{}, moved: map[string]map[string]bool{},
+		located: doc.located, loaded: map[string]*time.Location{}, moved: map[string]map[string]bool{}, steps: budget{left: maxICSSteps},
 	}
 	for i := range doc.events {
 		e := &doc.events[i]
@@ -165,6 +167,9 @@ func (x *icsExpansion) repeat(e *icsEvent, start icsTime, length time.Duration, 
 	if e.rule.number == 0 {
 		return nil
 	}
+	if length == 0 {
+		return nil // none of them excludes anything
+	}
 	if x.recurring++; x.recurring > maxRecurring {
 		return badICS(e.rule.number, "", "there are more than %d events with an RRULE; at most so many are allowed", maxRecurring)
 	}
@@ -172,10 +177,7 @@ func (x *icsExpansion) repeat(e *icsEvent, start icsTime, length time.Duration, 
 	if start.isDate() {
 		zone = time.UTC // days have no offset, nor gaps
 	}
-	plan, err := Compile(ordinaut.Schedule{
-		Kind: ordinaut.ScheduleRRule, Timezone: zone.String(),
-		Expr: "DTSTART:" + start.reading.Format("20060102T150405") + "\nRRULE:" + strings.TrimSpace(e.rule.value),
-	})
+	rule, err := compileRRuleWithin("DTSTART:"+start.reading.Format("20060102T150405")+"\nRRULE:"+strings.TrimSpace(e.rule.value), zone, time.Time{}, &x.steps)
 	if err != nil {
 		bad := asInvalid(err)
 		return badICS(e.rule.number, bad.Example, "RRULE: %s", bad.Msg)
@@ -185,7 +187,10 @@ func (x *icsExpansion) repeat(e *icsEvent, start icsTime, length time.Duration, 
 		after = reach
 	}
 	for {
-		next, found := plan.Next(after)
+		next, found := rule.(*rrule).nextWithin(after, &x.steps)
+		if x.followed++; x.followed > maxFollowed || x.steps.left < 0 {
+			return badICS(e.rule.number, "RRULE:FREQ=DAILY", "the rules of the calendar have more times than it is worth to follow; send rules that are due by days, or fewer of them")
+		}
 		if !found {
 			return nil
 		}

@@ -26,6 +26,11 @@ type rrule struct {
 // compileRRule reads an expr: a rule, with DTSTART, RDATE and EXDATE lines if it has any. Without a
 // DTSTART the rule counts from anchor.
 func compileRRule(expr string, zone *time.Location, anchor time.Time) (rule, error) {
+	return compileRRuleWithin(expr, zone, anchor, &budget{left: countBudget})
+}
+
+// compileRRuleWithin is compileRRule that settles COUNT with steps of b, which several rules may share.
+func compileRRuleWithin(expr string, zone *time.Location, anchor time.Time, b *budget) (rule, error) {
 	text, err := splitRRule(expr, zone)
 	if err != nil {
 		return nil, err
@@ -47,7 +52,7 @@ func compileRRule(expr string, zone *time.Location, anchor time.Time) (rule, err
 	if r.readings, err = r.rule.expand(r.start); err != nil {
 		return nil, err
 	}
-	if err := r.bound(); err != nil {
+	if err := r.bound(b); err != nil {
 		return nil, err
 	}
 	r.addDates(text)
@@ -55,8 +60,8 @@ func compileRRule(expr string, zone *time.Location, anchor time.Time) (rule, err
 }
 
 // bound finds where COUNT or UNTIL ends the rule. COUNT counts readings, so that the last of them is
-// settled once.
-func (r *rrule) bound() error {
+// settled once, with steps of shared.
+func (r *rrule) bound(shared *budget) error {
 	if until := r.rule.until; until != nil {
 		end := *until
 		if end.dateOnly {
@@ -70,7 +75,9 @@ func (r *rrule) bound() error {
 	if _, ok := r.readings.next(r.start, r.start+rruleReach*daySeconds, &budget{left: nextBudget}); !ok {
 		return badRRule("the rule is never due: no date satisfies all its parts")
 	}
-	b := &budget{left: countBudget}
+	most := min(countBudget, shared.left)
+	b := &budget{left: most}
+	defer func() { shared.spend(most - b.left) }()
 	ceiling := joinReading(date{10000, 1, 1}.number(), 0) - 1
 	last, ok := r.readings.nth(r.start, ceiling, r.rule.count, b)
 	switch {
