@@ -16,15 +16,19 @@ import (
 	"github.com/ordinaut/ordinaut/store"
 )
 
-// work runs a real worker until the test ends.
-func (h *house) work(t *testing.T) {
+// work runs a real worker until the test ends. A change may give it servers.
+func (h *house) work(t *testing.T, changes ...func(*executor.Config)) {
 	t.Helper()
 	wakeQueue, stopQueue := h.store.Subscribe(store.WakeQueue)
 	wakeCancel, stopCancel := h.store.Subscribe(store.WakeCancel)
-	e, err := executor.New(executor.Config{
+	cfg := executor.Config{
 		Store: h.store, Worker: "worker-1", Slots: 10, HTTP: &http.Client{}, Log: slog.New(slog.DiscardHandler),
 		Grace: 100 * time.Millisecond, WakeQueue: wakeQueue, WakeCancel: wakeCancel,
-	})
+	}
+	for _, change := range changes {
+		change(&cfg)
+	}
+	e, err := executor.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,13 +65,18 @@ func peer(t *testing.T) string {
 	return srv.URL
 }
 
-// A run that failed is told by its reason, with the worker's words, and with a call that works.
-func TestExplainTaskTellsOfRuns(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	v := h.connect(t, h.key)
-	h.work(t)
-	url := peer(t)
+// explainedRun is a case of explain_task about a run that a worker ended: what the task is, and why its run
+// fails.
+type explainedRun struct {
+	reason  ordinaut.Reason
+	args    object
+	because string
+	fix     string
+	sql     string // damages the stored definition before the run
+}
+
+// explainedRuns are the reasons for which a worker fails a run. url is that of a peer.
+func explainedRuns(url string) []explainedRun {
 	get := func(path string, more object) object {
 		step := object{"id": "look", "uses": "http.request", "with": object{"url": url + path}}
 		maps.Copy(step, more)
@@ -78,24 +87,32 @@ func TestExplainTaskTellsOfRuns(t *testing.T) {
 		maps.Copy(step, more)
 		return object{"params": object{"word": "hello"}, "pipeline": []object{step}}
 	}
-	for _, tc := range []struct {
-		reason  ordinaut.Reason
-		args    object
-		sql     string // changes the stored definition before the run
-		because string
-		fix     string
-	}{
-		{ordinaut.ReasonStepTimedOut, get("/slow", object{"timeout_seconds": 0.1}), "", "a step took longer than its timeout_seconds", "update_task"},
-		{ordinaut.ReasonRunTimedOut, object{"timeout_seconds": 1, "pipeline": []object{{"id": "nap", "uses": "wait.sleep", "with": object{"seconds": 60}}}}, "", "the run took longer than its timeout_seconds", "update_task"},
-		{ordinaut.ReasonExpectationFailed, transform(object{"expect": "result == 'other'"}), "", "the output of a step did not meet its expect", "get_run"},
-		{ordinaut.ReasonTemplateError, transform(nil), `UPDATE task_version SET spec = jsonb_set(spec, '{params}', '{}')`, "an expression is wrong", "get_run"},
-		{ordinaut.ReasonInputInvalid, object{"params": object{"url": 5}, "pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "${params.url}"}}}}, "", "what a step was given does not fit", "get_run"},
-		{ordinaut.ReasonUnknownAction, transform(nil), `UPDATE task_version SET spec = jsonb_set(spec, '{pipeline,0,uses}', '"gone.tool"')`, "a step uses an action that is not registered", "list_actions"},
-		{ordinaut.ReasonActionFailed, get("/teapot", nil), "", "an action answered with an error", "get_run"},
-		{ordinaut.ReasonPermissionDenied, get("/forbidden", nil), "", "a credential was refused", "get_run"},
-		{ordinaut.ReasonRateLimited, get("/busy", nil), "", "the other side asked to wait", "update_task"},
-		{ordinaut.ReasonServerUnavailable, object{"pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "http://127.0.0.1:1/"}}}}, "", "a server or host could not be reached", "update_task"},
-	} {
+	uses := func(action string) object { return object{"pipeline": []object{{"id": "count", "uses": action}}} }
+	return []explainedRun{
+		{ordinaut.ReasonStepTimedOut, get("/slow", object{"timeout_seconds": 0.1}), "a step took longer than its timeout_seconds", "update_task", ""},
+		{ordinaut.ReasonRunTimedOut, object{"timeout_seconds": 1, "pipeline": []object{{"id": "nap", "uses": "wait.sleep", "with": object{"seconds": 60}}}}, "the run took longer than its timeout_seconds", "update_task", ""},
+		{ordinaut.ReasonExpectationFailed, transform(object{"expect": "result == 'other'"}), "the output of a step did not meet its expect", "get_run", ""},
+		// join wants a list; what params hold is known only when it is rendered.
+		{ordinaut.ReasonTemplateError, transform(object{"with": object{"input": "${join(', ', params.word)}", "expression": "@"}}), "an expression is wrong", "get_run", ""},
+		{ordinaut.ReasonInputInvalid, object{"params": object{"url": 5}, "pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "${params.url}"}}}}, "what a step was given does not fit", "get_run", ""},
+		{ordinaut.ReasonOutputInvalid, uses("stock.count"), "what an action answered does not fit its schema", "get_run", ""},
+		{ordinaut.ReasonUnknownAction, uses("removed.count"), "a step uses an action that is not registered", "list_actions", ""},
+		{ordinaut.ReasonActionFailed, get("/teapot", nil), "an action answered with an error", "get_run", ""},
+		{ordinaut.ReasonPermissionDenied, get("/forbidden", nil), "a credential was refused", "get_run", ""},
+		{ordinaut.ReasonRateLimited, get("/busy", nil), "the other side asked to wait", "update_task", ""},
+		{ordinaut.ReasonServerUnavailable, object{"pipeline": []object{{"id": "look", "uses": "http.request", "with": object{"url": "http://127.0.0.1:1/"}}}}, "a server or host could not be reached", "update_task", ""},
+		// Nothing that a tool takes is the program's own fault: a definition that nobody can read is.
+		{ordinaut.ReasonInternal, transform(nil), "something went wrong inside Ordinaut", "run_now", `UPDATE task_version SET spec = jsonb_set(spec, '{pipeline,0,if}', '"status =="')`},
+	}
+}
+
+// A run that failed is told by its reason, with the worker's words, and with a call that works.
+func TestExplainTaskTellsOfRuns(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	h.work(t, h.twoServers(t))
+	for _, tc := range explainedRuns(peer(t)) {
 		t.Run(string(tc.reason), func(t *testing.T) {
 			args := manual("Failing")
 			maps.Copy(args, tc.args)
@@ -180,48 +197,4 @@ func (v *visitor) ended(t *testing.T, run string) string {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-}
-
-// A run that ended without its pipeline's doing is told so too.
-func TestExplainTaskTellsOfRunsThatWereEnded(t *testing.T) {
-	t.Parallel()
-	h := newHouse(t, nil)
-	v := h.connect(t, h.key)
-	for _, tc := range []struct {
-		reason ordinaut.Reason
-		cause  func(t *testing.T, task, run string)
-		fix    string
-	}{
-		{ordinaut.ReasonCanceled, func(t *testing.T, _, run string) { v.must(t, "cancel_run", object{"run_id": run}) }, "run_now"},
-		{ordinaut.ReasonTaskDeleted, func(t *testing.T, task, _ string) { v.must(t, "delete_task", object{"task_id": task}) }, "create_task"},
-		{ordinaut.ReasonWorkerCrashed, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonWorkerCrashed) }, "run_now"},
-		{ordinaut.ReasonOutputInvalid, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonOutputInvalid) }, "get_run"},
-		{ordinaut.ReasonConditionFalse, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonConditionFalse) }, "get_run"},
-		{ordinaut.ReasonInternal, func(t *testing.T, _, _ string) { h.endAs(t, ordinaut.ReasonInternal) }, "run_now"},
-	} {
-		t.Run(string(tc.reason), func(t *testing.T) {
-			h.exec(t, `DELETE FROM queue`)
-			task := v.newTask(t, manual("Ended"))
-			run := v.newRun(t, task)
-			tc.cause(t, task, run)
-			r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
-			if got := r.text1(t, "verdict"); got != string(tc.reason) {
-				t.Fatalf("verdict %s: %s", got, r.text)
-			}
-			checkEvidence(t, r, []string{"(" + string(tc.reason) + ")"})
-			if got := r.text1(t, "fix", "tool"); got != tc.fix {
-				t.Fatalf("fix %s, want %s", got, tc.fix)
-			}
-			v.must(t, tc.fix, r.at(t, "fix", "arguments"))
-		})
-	}
-}
-
-// endAs ends the one run that is queued as a worker does that met this.
-func (h *house) endAs(t *testing.T, reason ordinaut.Reason) {
-	t.Helper()
-	a := h.claim(t)
-	h.record(t, ordinaut.Record{Lease: a.Lease, Outcome: &ordinaut.Outcome{
-		State: ordinaut.RunFailed, Reason: reason, Error: "it broke", StartedAt: a.ClaimedAt, Seq: a.Seq + 1,
-	}})
 }

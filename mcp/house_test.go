@@ -3,8 +3,10 @@ package mcp
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -25,7 +27,15 @@ import (
 // testLimit bounds what a test waits for; it is never reached by a test that passes.
 const testLimit = 30 * time.Second
 
-func TestMain(m *testing.M) { storetest.Main(m) }
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(workOn); dsn != "" {
+		if err := workUntilKilled(dsn); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(1)
+	}
+	storetest.Main(m)
+}
 
 // house is the whole way of a call: a client, HTTP, the front, the tools, a real database.
 type house struct {
@@ -38,6 +48,8 @@ type house struct {
 
 	mu     sync.Mutex // guards guests
 	guests map[string]*ordinaut.Agent
+
+	deadly chan struct{} // of deadlyURL
 }
 
 // newHouse opens a house until the test ends. change may alter the configuration.
