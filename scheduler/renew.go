@@ -85,6 +85,9 @@ func (r *Renewer) renew(ctx context.Context) error {
 	if err := r.cfg.Record(ctx, r.cfg.Release); err != nil {
 		return err
 	}
+	if recorded == "" && total == 0 {
+		return nil // a new database
+	}
 	r.cfg.Log.InfoContext(ctx, "times were computed by the new time zones", "release", r.cfg.Release, "before", recorded, "tasks", total)
 	return nil
 }
