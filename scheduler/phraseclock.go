@@ -40,12 +40,14 @@ func readClock(word string) (dayTime, bool) {
 	case "midnight":
 		return dayTime{shown: word}, true
 	}
+	shown := word
+	word = colonClock(word)
 	digits, half := word, ""
 	if n := len(word); n > 2 && (word[n-2:] == "am" || word[n-2:] == "pm") {
 		digits, half = word[:n-2], word[n-2:]
 	}
 	hour, minute, timed := strings.Cut(digits, ":")
-	c := dayTime{shown: word, whole: !timed}
+	c := dayTime{shown: shown, whole: !timed}
 	var ok bool
 	if c.hour, ok = clockNumber(hour, 1, 23); !ok {
 		return c, false
@@ -60,6 +62,21 @@ func readClock(word string) (dayTime, bool) {
 		return c, true
 	}
 	return c.withHalf(half)
+}
+
+// colonClock writes 8.30 and 8h30 with a colon.
+func colonClock(word string) string {
+	hour, rest, found := strings.Cut(word, ".")
+	if !found {
+		hour, rest, found = strings.Cut(word, "h")
+	}
+	if _, ok := clockNumber(hour, 1, 23); !found || !ok || len(rest) < 2 {
+		return word
+	}
+	if _, ok := clockNumber(rest[:2], 2, 59); !ok {
+		return word
+	}
+	return hour + ":" + rest
 }
 
 func (c dayTime) withHalf(half string) (dayTime, bool) {

@@ -93,7 +93,7 @@ func (p *phraseParser) parse() error {
 		return p.notUnderstood("the phrase is empty")
 	}
 	clauses := []func() bool{
-		p.rhythm, p.adverb, p.relative, p.dateClause, p.exceptions, p.limits, p.windowClause, p.monthDays, p.weekdayClause, p.timeClause, p.monthClause,
+		p.rhythm, p.adverb, p.relative, p.dateClause, p.exceptions, p.limits, p.windowClause, p.monthDays, p.weekdayClause, p.timeClause, p.monthClause, p.partClause,
 	}
 	var groups timeGroups
 	for p.at < len(p.words) {
@@ -103,6 +103,9 @@ func (p *phraseParser) parse() error {
 		if !slices.ContainsFunc(clauses, p.try) {
 			if p.err != nil {
 				return p.err
+			}
+			if advice := p.advice(); advice != "" {
+				return p.refuse("%s %s", quote(p.shown[p.at]), advice)
 			}
 			return p.notUnderstood("%s was not understood", quote(p.shown[p.at]))
 		}

@@ -42,6 +42,15 @@ func (p *phraseParser) setPart(part string) bool {
 	return true
 }
 
+// partClause reads the part of the day beside its days: every Monday morning, every weekday in the evening.
+func (p *phraseParser) partClause() bool {
+	if i := &p.intent; !i.hasDays() && i.unit != unitDay {
+		return false
+	}
+	p.take("in", "the")
+	return p.partOfDay()
+}
+
 // settleTimes tells the half of the day of each time, and refuses what contradicts the part of the day.
 func (p *phraseParser) settleTimes(i *intent) error {
 	for n, c := range i.times {
@@ -49,8 +58,8 @@ func (p *phraseParser) settleTimes(i *intent) error {
 			return p.refuse("%s is not in the %s", c.shown, i.part)
 		}
 		settled := i.settleClock(c)
-		if i.part == "night" && i.single() && settled.hour <= 6 {
-			return p.refuse("%s at night may be of that day or of the next; write the date and the time, as in on 2030-12-24 at 01:00", c.shown)
+		if i.part == "night" && (i.single() || i.hasDays()) && settled.hour <= 6 {
+			return p.refuse("%s at night may be of that day or of the next; name the day it is of and write the time as 01:00, without night", c.shown)
 		}
 		i.times[n] = settled
 	}

@@ -42,6 +42,22 @@ func (p *phraseParser) refuse(format string, args ...any) error {
 	return err
 }
 
+// advice says what to write for a word that is often meant and has no one meaning; "" for any other.
+func (p *phraseParser) advice() string {
+	switch p.peek(0) {
+	case "biweekly", "bimonthly", "biannually", "semiweekly", "semimonthly":
+		return "may be twice in that time or once in two; write every 2 weeks on Monday at 9:00, or name the days"
+	case "twice", "thrice", "times":
+		return "does not say when; name the times, as in daily at 9:00 and 18:00"
+	case "during":
+		return "was not understood; write a part of the day as between 9 and 17"
+	case "end":
+		return "was not understood; write last day of the month at 18:00, or until 2030-03-31"
+	default:
+		return ""
+	}
+}
+
 // nearest returns the forms that share the most words with the phrase.
 func (p *phraseParser) nearest() []string {
 	forms := phraseForms()
