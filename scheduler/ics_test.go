@@ -171,7 +171,7 @@ func TestReadICSRefusesWithTheLine(t *testing.T) {
 		"line 5: EXDATE \"x\" is not a time":                            vevent("DTSTART:20301225", "EXDATE:x"),
 		"line 5: RECURRENCE-ID with RANGE is not read":                  vevent("DTSTART:20301225", "RECURRENCE-ID;RANGE=THISANDFUTURE:20301225"),
 		"the calendar is 524289 bytes long; at most 524288 are allowed": strings.Repeat("a", maxICSBytes+1),
-		"line 6: the rules of the calendar have more times than":         vevent("DTSTART:20290529T000000", "DURATION:PT1S", "RRULE:FREQ=SECONDLY;UNTIL=20290531T000000Z"),
+		"line 6: the rules of the calendar have more times than":        vevent("DTSTART:20290529T000000", "DURATION:PT1S", "RRULE:FREQ=SECONDLY;UNTIL=20290531T000000Z"),
 		"more times than it is worth to follow":                         costlyEvents("RRULE:FREQ=YEARLY;BYWEEKNO=53;BYYEARDAY=200"),
 		"COUNT=1000000 reaches too far":                                 costlyEvents("RRULE:FREQ=YEARLY;INTERVAL=4;BYMONTH=2;BYMONTHDAY=29;BYDAY=SU;COUNT=1000000"),
 		"with this event the calendar has more than 5000 entries":       strings.TrimSuffix(vevent(manyDates()), "\r\n"),
