@@ -3,6 +3,7 @@ package mcp
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -77,7 +78,7 @@ func (a previewScheduleAnswer) text() string {
 		b.WriteString("\nLeft out: " + x.line(timezone))
 	}
 	for _, c := range a.Collisions {
-		b.WriteString("\nAt the same time: " + c.Title + " (" + c.TaskID + ") at " + local(c.At, timezone))
+		fmt.Fprintf(&b, "\nAt the same time: %s %q at %s", c.TaskID, c.Title, local(c.At, timezone))
 	}
 	for _, w := range a.Warnings {
 		b.WriteString("\nWarning: " + w)
