@@ -73,7 +73,13 @@ func TestResumeCatchesUp(t *testing.T) {
 			if catchUp != "" {
 				call["catch_up"] = catchUp
 			}
-			v.must(t, "resume_task", call)
+			told := fmt.Sprintf("Times that the pause passed over: 3, of which runs start now: %d. ", runs)
+			if runs == 0 {
+				told = "Times that the pause passed over: 3, of which none is made up for; backfill_task can. "
+			}
+			if next := v.must(t, "resume_task", call).text1(t, "next"); !strings.HasPrefix(next, told) {
+				t.Errorf("it says %q", next)
+			}
 			if got := len(v.must(t, "list_runs", object{"task_id": id}).content["runs"].([]any)); got != runs {
 				t.Errorf("%d runs, want %d", got, runs)
 			}
