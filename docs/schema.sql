@@ -335,7 +335,9 @@ CREATE TABLE run (
     event_id uuid,
     CONSTRAINT run_pkey PRIMARY KEY (namespace_id, id)
 ) PARTITION BY RANGE (id);
-CREATE INDEX run_task_idx ON ONLY public.run USING btree (task_id, id);
+CREATE INDEX run_probe_idx ON ONLY public.run USING btree (task_id, id) WHERE (kind = 'probe'::text);
+CREATE INDEX run_shown_idx ON ONLY public.run USING btree (namespace_id, id) WHERE (kind <> 'probe'::text);
+CREATE INDEX run_task_idx ON ONLY public.run USING btree (task_id, id) WHERE (kind <> 'probe'::text);
 
 CREATE TABLE schema_migration (
     version integer NOT NULL,

@@ -16,8 +16,7 @@ import (
 //	$4, $5 rank_at and run_id after which to look
 //
 // SKIP LOCKED lets workers claim side by side. Served by queue_rank_idx; the rows are then reached by
-// their place, and run by its key; naming the task too makes run_task_idx as good a way there, should
-// the plan be made while run is empty and the two look alike. An attempt that is not the first gets its run.started entry here;
+// their place, and run by its key. An attempt that is not the first gets its run.started entry here;
 // that of the first follows from started_at.
 const claimRuns = `WITH taken AS (
     DELETE FROM queue WHERE ctid = ANY (ARRAY(

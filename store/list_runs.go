@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -10,7 +11,8 @@ import (
 )
 
 // ListRuns returns the runs that f selects, newest first. A filter on live states reads only the
-// tables of live runs, any other the history by run_pkey or run_task_idx.
+// tables of live runs, any other the history by run_shown_idx or run_task_idx, which have no probes, or, for
+// probes, by run_pkey or run_probe_idx.
 func (s *Store) ListRuns(ctx context.Context, ns ordinaut.NamespaceID, f RunFilter) ([]ordinaut.Run, error) {
 	sql, args := listRunsQuery(ns, f)
 	return list[ordinaut.Run](ctx, s, sql, args)
@@ -21,7 +23,8 @@ func (s *Store) ListRuns(ctx context.Context, ns ordinaut.NamespaceID, f RunFilt
 func listRunsQuery(ns ordinaut.NamespaceID, f RunFilter) (string, pgx.StrictNamedArgs) {
 	args := pgx.StrictNamedArgs{"namespace_id": [16]byte(ns), "limit": pageSize(f.Limit)}
 	live, ended := splitStates(f.States)
-	where := []string{"r.namespace_id = @namespace_id"}
+	inNamespace := "r.namespace_id = @namespace_id"
+	where := []string{inNamespace}
 	add := func(condition, name string, value any) {
 		where = append(where, condition)
 		args[name] = value
@@ -38,9 +41,7 @@ func listRunsQuery(ns ordinaut.NamespaceID, f RunFilter) (string, pgx.StrictName
 	if !f.TaskID.IsZero() {
 		add("r.task_id = @task_id", "task_id", [16]byte(f.TaskID))
 	}
-	if len(f.Kinds) == 0 {
-		add("r.kind <> @probe", "probe", ordinaut.RunProbe)
-	} else {
+	if len(f.Kinds) > 0 {
 		add("r.kind = ANY (@kinds)", "kinds", f.Kinds)
 	}
 	from, order := "run r", "r.id"
@@ -61,8 +62,33 @@ func listRunsQuery(ns ordinaut.NamespaceID, f RunFilter) (string, pgx.StrictName
 	case len(ended) > 0:
 		add("r.state = ANY (@ended)", "ended", ended)
 	}
-	page := "SELECT r.* FROM " + from + " WHERE " + strings.Join(where, " AND ") + " ORDER BY " + order + " DESC LIMIT @limit"
-	return "SELECT " + runColumns + " FROM (" + page + ") AS r\n" + runJoins + "\nORDER BY r.id DESC", args
+	if from == "run r" && !f.TaskID.IsZero() {
+		where = where[1:] // its task tells the namespace too, and no other index must look as good as the task's
+	}
+	var pages []string
+	for _, kind := range indexedKinds(f.Kinds) {
+		conditions := strings.Join(append(slices.Clip(where), kind), " AND ")
+		pages = append(pages, "SELECT r.* FROM "+from+" WHERE "+conditions+" ORDER BY "+order+" DESC LIMIT @limit")
+	}
+	page := pages[0]
+	if len(pages) > 1 {
+		page = "SELECT * FROM ((" + strings.Join(pages, ") UNION ALL (") + ")) AS r ORDER BY id DESC LIMIT @limit"
+	}
+	return "SELECT " + runColumns + " FROM (" + page + ") AS r\n" + runJoins + "\nWHERE " + inNamespace + " ORDER BY r.id DESC", args
+}
+
+// indexedKinds returns the conditions on the kind that lead to an index each, for a filter on these kinds;
+// none leaves out probes.
+func indexedKinds(kinds []ordinaut.RunKind) []string {
+	const others, probes = "r.kind <> 'probe'", "r.kind = 'probe'"
+	switch i := slices.Index(kinds, ordinaut.RunProbe); {
+	case i < 0:
+		return []string{others}
+	case len(kinds) == 1:
+		return []string{probes}
+	default:
+		return []string{others, probes}
+	}
 }
 
 // liveRuns is a subquery over the tables that hold runs in these live states.

@@ -17,7 +17,7 @@ const topicTaskPaused = "task.paused"
 // as the task allows: $1 namespaces, $2 tasks. Runs that a person or a probe made do not count, and
 // neither do canceled ones; those made before failures_since are over and done with. Of a task that is
 // run by hand between its own times, the latest thousand runs are looked at. Served by task_pkey and
-// run_task_idx.
+// run_task_idx, in which there are no probes.
 const failingTasks = `SELECT t.namespace_id, t.id, t.title, last.failures, last.run_id, last.reason
 FROM unnest($1::uuid[], $2::uuid[]) AS f (namespace_id, id)
 CROSS JOIN LATERAL (
@@ -28,7 +28,8 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS failures, (array_agg(id ORDER BY id DESC))[1] AS run_id, (array_agg(reason ORDER BY id DESC))[1] AS reason
     FROM (
         SELECT id, state, reason
-        FROM (SELECT id, kind, state, reason FROM run WHERE task_id = t.id AND id >= uuid_at(t.since) ORDER BY id DESC LIMIT 1000) AS latest
+        FROM (SELECT id, kind, state, reason FROM run
+            WHERE task_id = t.id AND kind <> 'probe' AND id >= uuid_at(t.since) ORDER BY id DESC LIMIT 1000) AS latest
         WHERE kind IN ('schedule', 'event', 'condition') AND state IN ('succeeded', 'failed', 'timed_out')
         ORDER BY id DESC LIMIT t.pause_after_failures
     ) AS counted

@@ -122,7 +122,7 @@ func TestPlans(t *testing.T) {
 		"9 buffer":    {"using wait_buffered_idx", "Tid Scan on wait"},
 		"9 release":   {"using wait_buffered_idx"},
 		"history":     {"_object_id_idx on audit_", "_pkey on occurrence_", "_pkey on run_", "_task_id_id_idx on run_", "using task_version_pkey"},
-		"list":        {"_pkey on run_", "using queue_pkey", "using lease_pkey", "using wait_pkey"},
+		"list":        {"_namespace_id_id_idx on run_", "using queue_pkey", "using lease_pkey", "using wait_pkey"},
 		"list task":   {"_task_id_id_idx on run_"},
 		"list mixed":  {"using wait_pkey"},
 		"list queued": {"using queue_pkey", "on run_2"},

@@ -35,7 +35,7 @@ FROM step s JOIN ` + places + ` AS p ON p.namespace_id = s.namespace_id AND p.ru
 		// Whoever ended the run before it releases it at once; else a worker does within seconds.
 		{"R6", "no buffered run has been waiting for nothing for over a minute", `
 SELECT 'run ' || w.run_id || ' of task ' || w.task_id AS subject, r.queued_at < ` + overdue + ` AND NOT ` + live + `
-    AND NOT EXISTS (SELECT FROM run e WHERE e.task_id = w.task_id AND e.finished_at >= ` + overdue + `) AS broken
+    AND NOT EXISTS (SELECT FROM run e WHERE e.task_id = w.task_id AND e.kind <> 'probe' AND e.finished_at >= ` + overdue + `) AS broken
 FROM wait w JOIN run r ON r.namespace_id = w.namespace_id AND r.id = w.run_id
 WHERE w.buffered`},
 
