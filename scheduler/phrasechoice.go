@@ -27,6 +27,9 @@ func (p *phraseParser) choices() ([]choice, error) {
 	if err := p.contradiction(); err != nil {
 		return nil, err
 	}
+	if err := p.settlePeriod(); err != nil {
+		return nil, err
+	}
 	open := append([]choice{}, p.open...)
 	open = append(open, p.askOnce()...)
 	open = append(open, p.askWhichOfMonth()...)

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"slices"
+	"time"
 )
 
 // timeGroups watches the times of day that a phrase names from clause to clause. Those that other words
@@ -39,6 +40,46 @@ func (p *phraseParser) contradiction() error {
 	default:
 		return nil
 	}
+}
+
+const (
+	quarterStarts = 1<<time.January | 1<<time.April | 1<<time.July | 1<<time.October
+	quarterEnds   = 1<<time.March | 1<<time.June | 1<<time.September | 1<<time.December
+)
+
+// settlePeriod moves what is the last of a year or of a quarter to the month with which that ends.
+func (p *phraseParser) settlePeriod() error {
+	i := &p.intent
+	if !i.ofYear && !i.ofQuarter {
+		return nil
+	}
+	last, other, fifth := i.fromEnd()
+	switch {
+	case last && other:
+		return p.refuse("the first and the last of a year or a quarter lie in different months; make a task for each")
+	case fifth:
+		return p.refuse("the fifth day of the week of a year or a quarter may lie in its second month; name the month")
+	case last && i.ofYear:
+		i.months = i.months&^(1<<time.January) | 1<<time.December
+	case last:
+		i.months = i.months&^quarterStarts | quarterEnds
+	}
+	return nil
+}
+
+// fromEnd reports whether days are counted from the end, whether others are not, and whether one is the
+// fifth of its weekday.
+func (i *intent) fromEnd() (last, other, fifth bool) {
+	note := func(n int) { last, other = last || n < 0, other || n > 0 }
+	for _, n := range i.days {
+		note(n)
+	}
+	for _, nth := range i.nths {
+		note(nth.n)
+		fifth = fifth || nth.n == 5
+	}
+	note(i.workday)
+	return last, other, fifth
 }
 
 // askWhichOfMonth asks which of the days of the week are meant of those that a month has.

@@ -185,14 +185,12 @@ func (p *phraseParser) ofMonth() bool {
 		if i.unit == unitNone {
 			i.count, i.unit = 1, unitMonth
 		}
-	case p.take("quarter") && !slices.Contains(i.days, -1):
+	case p.take("quarter"):
 		return p.quarterly()
 	case p.take("year"):
 		i.recurs = true
 		i.months |= 1 << time.January
-		if slices.Contains(i.days, -1) {
-			i.months = 1 << time.December
-		}
+		i.ofYear = true
 	default:
 		p.at = at
 		return false

@@ -22,7 +22,9 @@ type intent struct {
 	days     []int // of the month; -1: the last
 	months   uint16
 	both     bool // weekdays and days must meet
-	without  uint8
+	// ofYear and ofQuarter say that days are those of the year, or of each quarter.
+	ofYear, ofQuarter bool
+	without           uint8
 
 	times  []dayTime
 	part   string      // of the day, one of dayParts

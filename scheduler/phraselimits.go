@@ -20,7 +20,7 @@ func (p *phraseParser) timeClause() bool {
 	if !at {
 		first := p.at
 		c, ok := p.clock()
-		if p.at = first; !ok || c.plain && c.whole {
+		if p.at = first; !ok || c.whole {
 			return false
 		}
 	}

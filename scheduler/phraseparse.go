@@ -258,7 +258,8 @@ func (p *phraseParser) adverb() bool {
 }
 
 func (p *phraseParser) quarterly() bool {
-	p.intent.months |= 1<<time.January | 1<<time.April | 1<<time.July | 1<<time.October
+	p.intent.months |= quarterStarts
+	p.intent.ofQuarter = true
 	p.intent.note("a quarter was read as beginning in January, April, July and October")
 	return p.setRhythm(1, unitMonth)
 }
