@@ -178,11 +178,16 @@ func (s *Store) tidy(ctx context.Context) error {
 	}
 }
 
+// ensureHistory opens the coming weeks. Whoever reads history for long, as an audit or a backup does, is not
+// waited for, since all others would wait behind: there are weeks to try again in.
 func (s *Store) ensureHistory(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
-	defer cancel()
-	_, err := s.pool.Exec(ctx, `SELECT ensure_history(clock_timestamp())`)
-	return translate(err)
+	return s.tx(ctx, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `SELECT set_config('lock_timeout', '1s', true)`); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `SELECT ensure_history(clock_timestamp())`)
+		return err
+	})
 }
 
 // tx runs do in one transaction and commits it. The error is translated.

@@ -275,6 +275,66 @@ FROM gone WHERE id = gone.run_id; UPDATE run SET queued_at = now() - interval '1
 	}
 }
 
+// History that was dropped for its age is no violation, whichever tables it was dropped from.
+func TestVerifyKnowsHowFarHistoryGoes(t *testing.T) {
+	t.Parallel()
+	for _, table := range []string{"run", "step", "progress", "event", "occurrence"} {
+		t.Run(table, func(t *testing.T) {
+			t.Parallel()
+			a := newAudited(t)
+			// What ends is history; live runs are not.
+			a.exec(`UPDATE run SET state = 'canceled', reason = 'canceled', attempt = 1, finished_at = now(), seq = 99 WHERE state = 'queued'`)
+			a.exec(`DELETE FROM queue`)
+			a.exec(`DELETE FROM lease`)
+			a.exec(`DELETE FROM wait`)
+			if laws, _ := broken(a.verify("")); !slices.Contains(laws, "R5") {
+				t.Errorf("with progress that has a gap %v are broken", laws)
+			}
+			a.exec(`DO $$ DECLARE week text; BEGIN
+    FOR week IN SELECT relname FROM pg_class WHERE relname ~ '^` + table + `_[0-9]{8}$' AND relname <= '` + table + `_' || to_char(now() AT TIME ZONE 'UTC', 'YYYYMMDD')
+    LOOP EXECUTE 'DROP TABLE ' || week; END LOOP; END $$`)
+			if laws, told := broken(a.verify("")); len(laws) > 0 {
+				t.Errorf("after the weeks until now were dropped:\n%s", told)
+			}
+		})
+	}
+}
+
+// Times of a zone are held against its schedule by a process that reads the rules on record, from when these
+// were put there on.
+func TestVerifyKnowsSinceWhenRulesHold(t *testing.T) {
+	t.Parallel()
+	a := newAudited(t)
+	release := func(name string) {
+		t.Helper()
+		if err := a.SetZoneRelease(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unbroken := func(of string) store.Invariant {
+		t.Helper()
+		all := a.verify(of)
+		return all[slices.IndexFunc(all, func(v store.Invariant) bool { return v.ID == "L6" })]
+	}
+	a.exec(`UPDATE task SET schedule_kind = 'cron', schedule_expr = '*/2 * * * *', starts_at = NULL, timezone = 'Africa/Accra' WHERE title = 'ticks'`)
+	release("2026a")
+	a.exec(`UPDATE fact SET at = now() - interval '1 hour'`)
+	if v := unbroken("2026a"); v.Violations != 1 || v.Left != 0 {
+		t.Errorf("rows that the rules do not make: %+v", v)
+	}
+	if v := unbroken("2025b"); v.Violations != 0 || v.Left != 1 {
+		t.Errorf("by a process with older rules: %+v", v)
+	}
+	release("2025b") // changes nothing
+	if v := unbroken("2026a"); v.Violations != 1 {
+		t.Errorf("after an older release was told of: %+v", v)
+	}
+	release("2026b")
+	if v := unbroken("2026b"); v.Violations != 0 || v.Left != 0 {
+		t.Errorf("rows from before the rules changed: %+v", v)
+	}
+}
+
 // The documentation lists the laws as they are, in their order, and says of each what to do.
 func TestLawsAreDocumented(t *testing.T) {
 	t.Parallel()
