@@ -12,6 +12,7 @@ import (
 
 	"github.com/ordinaut/ordinaut"
 	"github.com/ordinaut/ordinaut/executor/downstream"
+	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/storetest"
 )
@@ -124,6 +125,7 @@ func TestPipelineOnTheDatabase(t *testing.T) {
 	if err != nil || len(results) != 6 {
 		t.Errorf("%d results, error %v; want 6", len(results), err)
 	}
+	storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 }
 
 // The task that tests store when any will do is one that succeeds.
@@ -164,6 +166,7 @@ func TestTwoWorkersNeverCallAStepTwice(t *testing.T) {
 	if doubled.Load() != 0 {
 		t.Errorf("%d steps were called twice", doubled.Load())
 	}
+	storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 }
 
 // cutOff is a store that a worker can no longer reach: what it wanted to write waits for the cable.
@@ -224,6 +227,7 @@ func TestCutOffWorkerIsReplaced(t *testing.T) {
 	if got.State != ordinaut.RunSucceeded || got.Attempt != 2 || firsts.Load() != 1 || seconds.Load() != 2 {
 		t.Errorf("ended %s at attempt %d; first step called %d times, second %d; want succeeded, 2, 1, 2", got.State, got.Attempt, firsts.Load(), seconds.Load())
 	}
+	storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 }
 
 // cancel_run reaches the call in flight through the database.
@@ -276,4 +280,5 @@ func TestPostgresCrashLosesNothing(t *testing.T) {
 			t.Errorf("ended %s(%s): %s, want succeeded", got.State, got.Reason, got.Error)
 		}
 	}
+	storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 }

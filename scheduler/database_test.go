@@ -57,6 +57,7 @@ func TestNoTickIsDoubledOrLost(t *testing.T) {
 	for _, task := range tasks {
 		checkLedger(t, one, task)
 	}
+	storetest.Upheld(t, one, scheduler.NewAuditor("").Audit)
 }
 
 // createDue makes a task that is due by expr, a duration or a cron expression, from now on.

@@ -157,6 +157,7 @@ func TestEachEventStartsEachTaskOnce(t *testing.T) {
 			t.Errorf("%s was started for (-want +got)\n%s", pattern, diff)
 		}
 	}
+	storetest.Upheld(t, one, scheduler.NewAuditor("").Audit)
 }
 
 // Law: a scheduler that dies between its decision and its commit has passed nothing on; the next one passes
@@ -292,6 +293,7 @@ func TestTasksThatStartEachOtherComeToAnEnd(t *testing.T) {
 	if last := got[len(got)-1]; len(got) != ordinaut.MaxHops+2 || last != "skipped(event_loop)" {
 		t.Errorf("the fates were %v", got)
 	}
+	storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 }
 
 // Law: an event that finds the task's run live obeys the overlap policy on the database too: a buffered run

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/storetest"
 )
@@ -208,6 +209,7 @@ func TestPoisonRunEnds(t *testing.T) {
 	wantTypes(t, progress,
 		ordinaut.ProgressQueued, ordinaut.ProgressStarted, ordinaut.ProgressRequeued, ordinaut.ProgressStarted,
 		ordinaut.ProgressRequeued, ordinaut.ProgressStarted, ordinaut.ProgressFinished)
+	storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 }
 
 // Whatever attempts do, in whatever order they crash, wait, are given back or canceled: a run ends once,

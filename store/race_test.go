@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/ordinaut/ordinaut"
+	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store"
 	"github.com/ordinaut/ordinaut/store/storetest"
 )
@@ -71,6 +72,7 @@ func TestOutcomesMeetConcurrentChangesOfTheirLease(t *testing.T) {
 			if places != want {
 				t.Errorf("the run has %d rows in queue, lease and wait, want %d", places, want)
 			}
+			storetest.Upheld(t, s, scheduler.NewAuditor("").Audit)
 		})
 	}
 }

@@ -335,6 +335,31 @@ func TestVerifyKnowsSinceWhenRulesHold(t *testing.T) {
 	}
 }
 
+// A new week of history is not opened while somebody reads history for long, and does not keep others waiting.
+func TestHistoryIsOpenedBesideALongReader(t *testing.T) {
+	t.Parallel()
+	pool := storetest.Pool(t, storetest.DB(t))
+	s := must(store.New(store.Config{Pool: pool}))(t)
+	const drop = `DO $$ BEGIN EXECUTE 'DROP TABLE ' || (SELECT max(relname) FROM pg_class WHERE relname ~ '^run_[0-9]{8}$'); END $$`
+	if _, err := pool.Exec(t.Context(), drop); err != nil {
+		t.Fatal(err)
+	}
+	reader := must(pool.Begin(t.Context()))(t)
+	defer reader.Rollback(t.Context()) //nolint:errcheck // it has changed nothing
+	if _, err := reader.Exec(t.Context(), `SELECT FROM run`); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.EnsureHistory(t.Context(), s); err == nil {
+		t.Error("a week was opened under a reader")
+	}
+	if err := reader.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.EnsureHistory(t.Context(), s); err != nil {
+		t.Errorf("after it: %v", err)
+	}
+}
+
 // The documentation lists the laws as they are, in their order, and says of each what to do.
 func TestLawsAreDocumented(t *testing.T) {
 	t.Parallel()
