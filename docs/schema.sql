@@ -469,3 +469,12 @@ CREATE TABLE wait (
 CREATE INDEX wait_buffered_idx ON public.wait USING btree (task_id, run_id) WHERE buffered;
 CREATE INDEX wait_due_idx ON public.wait USING btree (due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX wait_exclusive_idx ON public.wait USING btree (task_id) WHERE exclusive;
+
+CREATE TABLE waking (
+    namespace_id uuid NOT NULL,
+    calendar text NOT NULL,
+    agent_id uuid NOT NULL,
+    after_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000'::uuid,
+    touched_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT waking_pkey PRIMARY KEY (namespace_id, calendar, agent_id)
+);

@@ -32,8 +32,9 @@ func (n calendarName) object() [16]byte {
 }
 
 // SetCalendar gives the namespace a calendar, or another content to the one it has. The entries must be
-// sorted. Tasks that observe it become due at once, so that a scheduler computes their times anew. A
-// namespace has at most 100 calendars; the next one is refused with resource_exhausted.
+// sorted. Tasks that observe it become due at once, so that a scheduler computes their times anew; when
+// there are very many, ctx may end before all are, and the others become so soon. A namespace has at most
+// 100 calendars; the next one is refused with resource_exhausted.
 func (s *Store) SetCalendar(ctx context.Context, call ordinaut.Call, name string, entries []ordinaut.CalendarEntry) (CalendarState, error) {
 	if entries == nil {
 		entries = []ordinaut.CalendarEntry{} // none is a list too
@@ -42,18 +43,23 @@ func (s *Store) SetCalendar(ctx context.Context, call ordinaut.Call, name string
 	if err != nil {
 		return CalendarState{}, fmt.Errorf("encode calendar: %w", err)
 	}
+	many := false
 	state, err := s.changeCalendar(ctx, call, name, func(tx pgx.Tx) (any, error) {
 		version, err := upsertCalendar(ctx, tx, call, name, doc)
 		if err != nil {
 			return nil, err
 		}
-		woken, err := wakeObservers(ctx, tx, call.Agent.NamespaceID, name)
-		return map[string]any{"version": version, "entries": len(entries), "tasks": woken}, err
+		many, err = wakeObservers(ctx, tx, call.Agent.NamespaceID, name)
+		return map[string]any{"version": version, "entries": len(entries)}, err
 	})
-	if err == nil {
-		s.wake(WakeSchedule)
+	if err != nil {
+		return state, err
 	}
-	return state, err
+	s.wake(WakeSchedule)
+	if many {
+		s.finishWaking(ctx, waking{NamespaceID: call.Agent.NamespaceID, Calendar: name})
+	}
+	return state, nil
 }
 
 func upsertCalendar(ctx context.Context, tx pgx.Tx, call ordinaut.Call, name string, doc json.RawMessage) (int, error) {
@@ -70,23 +76,31 @@ RETURNING version, (SELECT count(*) FROM calendar WHERE namespace_id = $1)`
 	return version, err
 }
 
-// wakeObservers makes active tasks that observe a calendar due, and returns how many. They are locked in
-// their order, for two calendars may have tasks in common.
-func wakeObservers(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, name string) (int64, error) {
+// wakeObservers makes active tasks that observe a calendar due. They are locked in their order, for two
+// calendars may have tasks in common. When there are more than a page of them it only notes that they are
+// to be woken, and returns true. Served by task_calendar_idx.
+func wakeObservers(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, name string) (many bool, err error) {
 	if err := findByRules(ctx, tx); err != nil {
-		return 0, err
+		return false, err
+	}
+	const observing = ` FROM task WHERE rules -> 'calendars' ? $2 AND namespace_id = $1 AND state = 'active' AND next_at IS NOT NULL`
+	var count int
+	if err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT`+observing+` LIMIT $3) AS few`, [16]byte(ns), name, wakingPage+1).Scan(&count); err != nil {
+		return false, err
+	}
+	if count > wakingPage {
+		return true, beginWaking(ctx, tx, waking{NamespaceID: ns, Calendar: name})
 	}
 	const wake = `WITH observing AS MATERIALIZED (
-    SELECT namespace_id, id FROM task
-    WHERE rules -> 'calendars' ? $2 AND namespace_id = $1 AND state = 'active' AND next_at IS NOT NULL
+    SELECT namespace_id, id` + observing + `
     ORDER BY id
     FOR NO KEY UPDATE
 )
 UPDATE task SET due_at = clock_timestamp()
 FROM observing o
 WHERE task.namespace_id = o.namespace_id AND task.id = o.id`
-	tag, err := tx.Exec(ctx, wake, [16]byte(ns), name)
-	return tag.RowsAffected(), err
+	_, err = tx.Exec(ctx, wake, [16]byte(ns), name)
+	return false, err
 }
 
 // findByRules lets the transaction use task_calendar_idx, which the planner reads as a bitmap only.

@@ -22,9 +22,9 @@ func (s *Store) AgentByName(ctx context.Context, name string) (ordinaut.Agent, e
 
 // SetAgentQuiet gives an agent quiet hours, or takes them away with nil. The agent's active tasks become
 // due at once, so that a scheduler computes their times anew; the answer is how many. source tells the
-// audit trail where it was done.
+// audit trail where it was done. When ctx ends before all tasks are due, the others become so soon.
 func (s *Store) SetAgentQuiet(ctx context.Context, agent ordinaut.Agent, quiet *ordinaut.Quiet, source string) (int, error) {
-	var woken int64
+	w := waking{NamespaceID: agent.NamespaceID, AgentID: agent.ID}
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		const set = `UPDATE agent SET quiet = $3 WHERE namespace_id = $1 AND id = $2`
 		tag, err := tx.Exec(ctx, set, [16]byte(agent.NamespaceID), [16]byte(agent.ID), quiet)
@@ -34,26 +34,16 @@ func (s *Store) SetAgentQuiet(ctx context.Context, agent ordinaut.Agent, quiet *
 		if tag.RowsAffected() == 0 {
 			return missing(pgx.ErrNoRows, "agent", agent.ID)
 		}
-		const wake = `WITH owned AS MATERIALIZED (
-    SELECT namespace_id, id FROM task
-    WHERE namespace_id = $1 AND owner_id = $2 AND state = 'active' AND next_at IS NOT NULL
-    ORDER BY id
-    FOR NO KEY UPDATE
-)
-UPDATE task SET due_at = clock_timestamp()
-FROM owned o
-WHERE task.namespace_id = o.namespace_id AND task.id = o.id`
-		if tag, err = tx.Exec(ctx, wake, [16]byte(agent.NamespaceID), [16]byte(agent.ID)); err != nil {
+		if err := beginWaking(ctx, tx, w); err != nil {
 			return err
 		}
-		woken = tag.RowsAffected()
 		return insertAudit(ctx, tx, auditRow{
 			namespaceID: agent.NamespaceID, actor: "operator", action: "set_quiet", object: agent.ID.String(), source: source,
-			detail: map[string]any{"quiet": quiet, "tasks": woken},
+			detail: map[string]any{"quiet": quiet},
 		})
 	})
-	if err == nil {
-		s.wake(WakeSchedule)
+	if err != nil {
+		return 0, err
 	}
-	return int(woken), err
+	return s.finishWaking(ctx, w), nil
 }

@@ -143,13 +143,15 @@ func useUTC(c *pgx.Conn) {
 }
 
 // Run listens for wake-ups of other processes, sends ours to them, and once an hour opens the coming
-// weeks of history and forgets idempotency keys and previews older than a day. It blocks until ctx
-// ends and then returns nil. A database that goes away is waited for.
+// weeks of history and forgets idempotency keys and previews older than a day. It goes on with the waking of
+// tasks that a process has left undone. It blocks until ctx ends and then returns nil. A database that goes
+// away is waited for.
 func (s *Store) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.listen(ctx) })
 	group.Go(func() error { return s.notify(ctx) })
 	group.Go(func() error { return s.tidy(ctx) })
+	group.Go(func() error { return s.resumeWaking(ctx) })
 	return group.Wait()
 }
 
