@@ -24,5 +24,11 @@ FROM task WHERE state = 'active' AND schedule_kind IN ` + ownTimes},
 
 		{ID: "T5", What: "a finished task has started max_runs runs, or its schedule has no time left"},
 		{ID: "T6", What: "a task without rows waits for the first time of its schedule"},
+
+		// Whoever made the change wakes them at once; else any process goes on with it within seconds.
+		{"T7", "no change of a calendar or quiet hours has been left on its way to tasks for over a minute", `
+SELECT CASE WHEN calendar <> '' THEN 'calendar ' || calendar ELSE 'agent ' || agent_id END || ' since ' || touched_at AS subject,
+    touched_at < ` + overdue + ` AS broken
+FROM waking`},
 	}
 }

@@ -60,6 +60,7 @@ func newAudited(t *testing.T) *audited {
 	a.create("hears", ordinaut.Schedule{Kind: ordinaut.ScheduleEvent, Expr: "door.*", Timezone: "UTC", Overlap: ordinaut.OverlapAllow}, nil)
 	a.create("holds", ordinaut.Schedule{Kind: ordinaut.ScheduleEvent, Expr: "door.*", Timezone: "UTC", Overlap: ordinaut.OverlapAllow}, nil)
 	a.exec(`UPDATE task_version SET created_at = created_at - interval '1 hour'`)
+	a.exec(`INSERT INTO waking (namespace_id, calendar, agent_id) SELECT namespace_id, '', owner_id FROM task LIMIT 1`)
 	a.tick()
 	a.dispatch()
 	a.work()
@@ -158,7 +159,7 @@ func (a *audited) work() {
 
 // planted are the tables in which violations are planted.
 func planted() []string {
-	return []string{"task", "occurrence", "run", "step", "progress", "queue", "lease", "wait", "event", "event_queue", "debounce", "verdict"}
+	return []string{"task", "occurrence", "run", "step", "progress", "queue", "lease", "wait", "event", "event_queue", "debounce", "verdict", "waking"}
 }
 
 // keep notes what is there, for restore.
@@ -256,6 +257,7 @@ FROM gone WHERE id = gone.run_id; UPDATE run SET queued_at = now() - interval '1
 		{"deaf", `UPDATE task SET state = 'finished' WHERE title = 'hears'`, "T5"},
 		{"fewer runs than it may", `UPDATE task SET runs_started = 1 WHERE title = 'spent'`, "T5"},
 		{"a first time too far on", `UPDATE task SET next_at = next_at + interval '1 hour' WHERE title = 'ahead'`, "T6"},
+		{"a change that stopped", `UPDATE waking SET touched_at = now() - interval '5 minutes'`, "T7"},
 		{"another event", `UPDATE run SET event_id = (SELECT id FROM event WHERE topic = 'window.open') WHERE kind = 'event'`, "E1"},
 		{"no event", `DELETE FROM event WHERE topic = 'door.open'`, "E2"},
 		{"an event of nobody", `DELETE FROM event WHERE topic = 'window.open'`, "E2"},
