@@ -10,13 +10,15 @@ type ProgressType string
 
 // Types of progress entries.
 const (
-	ProgressQueued   ProgressType = "run.queued"
-	ProgressStarted  ProgressType = "run.started"   // an attempt began
-	ProgressReport   ProgressType = "progress"      // an action reported how far it is
-	ProgressStep     ProgressType = "step.finished" // a step's result was recorded
-	ProgressWaiting  ProgressType = "run.waiting"   // asleep or backing off
-	ProgressRequeued ProgressType = "run.requeued"  // given back by a worker, or taken from one that stopped renewing
-	ProgressFinished ProgressType = "run.finished"  // the terminal state
+	ProgressQueued      ProgressType = "run.queued"
+	ProgressStarted     ProgressType = "run.started"   // an attempt began
+	ProgressReport      ProgressType = "progress"      // an action reported how far it is
+	ProgressStep        ProgressType = "step.finished" // a step's result was recorded
+	ProgressStepStarted ProgressType = "step.started"  // a flow began
+	ProgressStepWaiting ProgressType = "step.waiting"  // a step within a flow is asleep or backs off
+	ProgressWaiting     ProgressType = "run.waiting"   // asleep or backing off
+	ProgressRequeued    ProgressType = "run.requeued"  // given back by a worker, or taken from one that stopped renewing
+	ProgressFinished    ProgressType = "run.finished"  // the terminal state
 )
 
 // Progress is one entry of a run's progress. Seq counts from 1 without a gap, over all attempts.

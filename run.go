@@ -118,11 +118,16 @@ const (
 	StepFailed    StepState = "failed"
 	StepSkipped   StepState = "skipped"
 	StepWaiting   StepState = "waiting" // asleep, or backing off before its next try
+	StepRunning   StepState = "running" // a flow whose steps are under way
 )
+
+// Final reports whether a result in this state never changes.
+func (s StepState) Final() bool { return s != StepWaiting && s != StepRunning }
 
 // StepResult is what a run has recorded of one of its steps.
 type StepResult struct {
-	// StepID is the step's id in the pipeline.
+	// StepID is the step's id in the pipeline; within flow.foreach it is led by that step's and the item's
+	// place, as in each[3].send.
 	StepID string    `json:"id" db:"step_id"`
 	Uses   string    `json:"uses" db:"uses"`
 	State  StepState `json:"state" db:"state"`

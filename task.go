@@ -84,33 +84,6 @@ type Retry struct {
 	MaxSeconds float64 `json:"max_seconds,omitempty"`
 }
 
-// OnError says what a failed step does to its run.
-type OnError string
-
-// Policies for a failed step.
-const (
-	OnErrorFail     OnError = "fail"     // the run fails; the default
-	OnErrorContinue OnError = "continue" // the failure is recorded and the next step starts
-)
-
-// Step is one element of a pipeline.
-type Step struct {
-	ID   string `json:"id"`
-	Uses string `json:"uses"`
-	// With is the action's input; strings in it may hold ${…} expressions.
-	With map[string]any `json:"with,omitempty"`
-	// If is an expression; the step is skipped when it is false or null.
-	If string `json:"if,omitempty"`
-	// SaveAs is the name under steps by which later steps reach the output. Default: ID.
-	SaveAs string `json:"save_as,omitempty"`
-	// TimeoutSeconds bounds one try of the step. Default 60.
-	TimeoutSeconds float64 `json:"timeout_seconds,omitempty"`
-	Retry          *Retry  `json:"retry,omitempty"`
-	OnError        OnError `json:"on_error,omitempty"`
-	// Expect is an expression over the output that must be true, else the step fails.
-	Expect string `json:"expect,omitempty"`
-}
-
 // Action is something a step can use: built in, or a tool of a downstream server.
 type Action struct {
 	// Name is what uses names: http.request, or <server>.<tool>.

@@ -13,11 +13,12 @@ import (
 type call struct {
 	att   *attempt
 	step  *step
+	id    string // the step's, in the run
 	input map[string]any
 }
 
 // key is the idempotency key of the call's effect: the same for every try of the step in its run.
-func (c *call) key() string { return c.att.RunID.String() + "/" + c.step.ID }
+func (c *call) key() string { return c.att.RunID.String() + "/" + c.id }
 
 // result is what an action has done.
 type result struct {
@@ -39,8 +40,8 @@ type action struct {
 	do      func(ctx context.Context, c *call) (result, error)
 }
 
-// builtIns returns the actions that need no server. wait.sleep is not done but waited for; it is here
-// for its schemas.
+// builtIns returns the actions that need no server. wait.sleep is not done but waited for, flows are
+// interpreted; they are here for their schemas.
 func (e *Executor) builtIns() map[string]action {
 	actions := make(map[string]action)
 	for _, def := range pipeline.BuiltIns() {
@@ -53,7 +54,9 @@ func (e *Executor) builtIns() map[string]action {
 			a.do = e.transform
 		case eventPublish:
 			a.do = publish
-		case waitSleep:
+		case dataAssert:
+			a.do = assert
+		case waitSleep, pipeline.FlowForeach, pipeline.FlowParallel, pipeline.FlowSwitch:
 		default:
 			continue
 		}

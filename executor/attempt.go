@@ -49,8 +49,6 @@ type attempt struct {
 	// beginning, because nobody knows when in between the database did it.
 	renewed atomic.Int64
 	gone    atomic.Bool
-	// ack takes the answer to the one record the attempt waits for.
-	ack chan error
 
 	mu      sync.Mutex // guards what follows, and orders seq with the adding of records
 	seq     int64
@@ -120,28 +118,50 @@ func (a *attempt) report(step string, percent *float64, message string) {
 	a.rec.add(entry{att: a, rec: ordinaut.Record{Lease: a.Lease, Progress: []ordinaut.Progress{p}}, size: len(message)})
 }
 
-// record writes a step's result, and the event it publishes if there is one, and waits until it has
-// landed.
-func (a *attempt) record(step *ordinaut.StepResult, events []ordinaut.Event) error {
-	if a.ack == nil {
-		a.ack = make(chan error, 1)
-	}
+// record writes a step's result, and the events it publishes, and waits on ack until it has landed. Others
+// may record at the same time.
+func (a *attempt) record(ack chan error, step *ordinaut.StepResult, events []ordinaut.Event) error {
+	rec := ordinaut.Record{Lease: a.Lease, Events: events}
 	a.mu.Lock()
 	a.seq++
 	step.Seq = a.seq
-	a.rec.add(entry{
-		att: a, ack: a.ack, size: size(step),
-		rec: ordinaut.Record{Lease: a.Lease, Steps: []ordinaut.StepResult{*step}, Events: events},
-	})
+	if told := openStep(step, a); told != nil {
+		rec.Progress = []ordinaut.Progress{*told}
+	}
+	rec.Steps = []ordinaut.StepResult{*step}
+	a.rec.add(entry{att: a, ack: ack, size: size(step), rec: rec})
 	a.mu.Unlock()
-	err := <-a.ack
-	if err != nil {
-		// The number was not used; reports are over while a result is written, so none came after.
-		a.mu.Lock()
-		a.seq--
-		a.mu.Unlock()
+	err := <-ack
+	if err != nil && !errors.Is(err, ordinaut.ErrLeaseLost) {
+		a.fillGap(ack, step)
 	}
 	return err
+}
+
+// openStep returns the entry of a step that has not ended. It is stored, where that of an end follows from
+// the step's own row.
+func openStep(step *ordinaut.StepResult, a *attempt) *ordinaut.Progress {
+	kind := ordinaut.ProgressStepStarted
+	switch step.State {
+	case ordinaut.StepRunning:
+	case ordinaut.StepWaiting:
+		kind = ordinaut.ProgressStepWaiting
+	default:
+		return nil
+	}
+	return &ordinaut.Progress{Seq: step.Seq, Type: kind, At: a.now(), State: string(step.State), Step: step.StepID, Message: step.Error}
+}
+
+// fillGap uses the number of a result that the database refused: others may have been given out since.
+func (a *attempt) fillGap(ack chan error, step *ordinaut.StepResult) {
+	p := ordinaut.Progress{
+		Seq: step.Seq, Type: ordinaut.ProgressReport, At: a.now(), State: string(ordinaut.RunRunning), Step: step.StepID,
+		Message: "its result could not be stored",
+	}
+	a.rec.add(entry{att: a, ack: ack, rec: ordinaut.Record{Lease: a.Lease, Progress: []ordinaut.Progress{p}}, size: len(p.Message)})
+	if <-ack != nil {
+		a.lose() // what comes after would leave a gap
+	}
 }
 
 // end adds the outcome, together with the last step's result if that is still to be written. It does

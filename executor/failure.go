@@ -65,11 +65,14 @@ func failureOf(ctx context.Context, err error, st *step) *failure {
 	}
 }
 
-// sentence is what the run's error says: the step and what happened to it.
-func sentence(st *step, f *failure) string {
-	name := fmt.Sprintf("step %q", st.ID)
-	if strings.HasPrefix(f.msg, name) {
-		return clip(f.msg)
+// sentence is what the run's error says: the step and what happened to it. Of a flow it is the step in it.
+func (x *frame) sentence(st *step, f *failure) string {
+	name := fmt.Sprintf("step %q", x.id(st))
+	if rest, named := strings.CutPrefix(f.msg, fmt.Sprintf("step %q", st.ID)); named {
+		return clip(name + rest)
+	}
+	if st.flow() && strings.HasPrefix(f.msg, "step ") {
+		return f.msg
 	}
 	return clip(name + ": " + f.msg)
 }

@@ -27,7 +27,7 @@ func send(t *testing.T, ctx context.Context, maxBytes int64, guarded bool, input
 	defer client.CloseIdleConnections()
 	h := &httpAction{client: client, maxBytes: maxBytes}
 	a := &attempt{Attempt: ordinaut.Attempt{Lease: ordinaut.Lease{RunID: ordinaut.NewRunID()}}}
-	res, err := h.do(ctx, &call{att: a, step: &step{Step: uses("get", httpRequest)}, input: input})
+	res, err := h.do(ctx, &call{att: a, step: &step{Step: uses("get", httpRequest)}, id: "get", input: input})
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,8 @@ import (
 // is left to the step.
 const maxRunOutput = 64 << 10
 
-// ending is what becomes of an attempt, with the step result that is still to be written.
+// ending is what becomes of an attempt, with the step result that is still to be written. Within a flow it
+// is what becomes of a step alone.
 type ending struct {
 	outcome ordinaut.Outcome
 	step    *ordinaut.StepResult
@@ -26,20 +27,35 @@ type ending struct {
 	verdict *ordinaut.Verdict
 }
 
-// execution is the state of one attempt's interpretation. Only its goroutine uses it.
+// execution is what the steps of one attempt share.
 type execution struct {
 	e    *Executor
 	att  *attempt
 	prog *program
 	// until is when the run's time is over, by the local clock.
-	until time.Time
-	scope pipeline.Scope
-	// recorded holds what earlier attempts left, by step id.
-	recorded map[string]ordinaut.StepResult
-	// cut holds the names under steps whose output was too long to be kept whole.
-	cut  map[string]int
-	last json.RawMessage
+	until    time.Time
+	recorded *recorded
 }
+
+// frame is the state of one list of steps that runs in order: the pipeline, or a block within a flow. Only
+// one goroutine uses it.
+type frame struct {
+	*execution
+	// prefix leads the ids of the steps: each[3]. in the fourth item of flow.foreach step each.
+	prefix string
+	scope  pipeline.Scope
+	// cut holds the names under steps whose output was too long to be kept whole.
+	cut map[string]int
+	// last is the output of the last step that succeeded.
+	last json.RawMessage
+	// ack takes the answer to the one record that the frame waits for.
+	ack chan error
+	// shielded reports whether the run goes on when the block fails.
+	shielded bool
+}
+
+// id is the step's id in the run.
+func (x *frame) id(st *step) string { return x.prefix + st.ID }
 
 // execute runs the attempt to its end. It reports false when there is nothing to be written, because
 // the lease is lost.
@@ -77,8 +93,8 @@ func (e *Executor) handle(a *attempt) (ending, bool) {
 }
 
 // prepare gathers what the run needs. While the database is away it waits.
-func (e *Executor) prepare(a *attempt) (*execution, error) {
-	x := &execution{e: e, att: a}
+func (e *Executor) prepare(a *attempt) (*frame, error) {
+	x := &frame{execution: &execution{e: e, att: a, recorded: &recorded{}}, ack: make(chan error, 1)}
 	err := e.patiently(a, func() (err error) {
 		x.prog, err = e.programs.get(a.ctx, a)
 		return err
@@ -128,15 +144,14 @@ func (x *execution) loadSteps(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	x.recorded = make(map[string]ordinaut.StepResult, len(steps))
-	for _, s := range steps {
-		x.recorded[s.StepID] = s
+	for i := range steps {
+		x.recorded.put(&steps[i])
 	}
 	return nil
 }
 
 // loadEvent lets expressions reach the event that the run is about.
-func (x *execution) loadEvent(ctx context.Context) error {
+func (x *frame) loadEvent(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, programTimeout)
 	defer cancel()
 	event, err := x.e.cfg.Store.GetEvent(ctx, x.att.NamespaceID, x.att.EventID)
@@ -147,7 +162,7 @@ func (x *execution) loadEvent(ctx context.Context) error {
 	return err
 }
 
-func (x *execution) fillScope() error {
+func (x *frame) fillScope() error {
 	a := x.att
 	params := x.prog.params
 	if len(a.Params) > 0 && string(a.Params) != "null" {
@@ -185,49 +200,68 @@ func aboutRun(a *attempt) map[string]any {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// run interprets the steps in order. The last step's result is written together with the outcome; each
-// other one lands before the next step starts.
-func (x *execution) run() (ending, bool) {
+// run interprets the pipeline. The last step's result is written together with the outcome; each other one
+// lands before the next step starts.
+func (x *frame) run() (ending, bool) {
 	for i := range x.prog.steps {
 		st := &x.prog.steps[i]
-		if context.Cause(x.att.ctx) != nil {
-			return interrupted(x.att, nil)
+		if end, ok, over := x.over(st); over {
+			return end, ok
 		}
-		if x.left() <= 0 {
-			return x.timedOut(st, nil), true
-		}
-		if r, ok := x.recorded[st.ID]; ok && r.State != ordinaut.StepWaiting {
-			x.keep(st, &r, nil)
-			continue
-		}
-		x.scope.Now = x.att.now()
-		v := x.step(st)
-		if v.stopped {
-			return x.stop(st, v)
-		}
-		if v.end != nil {
-			v.end.step = &v.result
-			return *v.end, true
-		}
-		if i == len(x.prog.steps)-1 {
-			x.keep(st, &v.result, v.value)
-			if x.prog.probe != nil {
-				return x.found(&v), true
+		r, known := x.recorded.final(x.id(st))
+		v := verdict{result: r}
+		if !known {
+			x.scope.Now = x.att.now()
+			if v = x.step(st); v.over != nil {
+				return v.over.ending, v.over.ok
 			}
-			end := ending{outcome: x.succeeded(), step: &v.result, events: v.events}
-			return end, true
-		}
-		if err := x.att.record(&v.result, v.events); err != nil {
-			return x.notRecorded(st, err)
+			if v.end != nil {
+				v.end.step = &v.result
+				return *v.end, true
+			}
+			if last := i == len(x.prog.steps)-1; last && (v.result.State != ordinaut.StepFailed || len(st.handler) == 0) {
+				x.keep(st, &v.result, v.value)
+				if x.prog.probe != nil {
+					return x.found(&v), true
+				}
+				return ending{outcome: x.succeeded(), step: &v.result, events: v.events}, true
+			}
+			if err := x.att.record(x.ack, &v.result, v.events); err != nil {
+				return x.notRecorded(st, err)
+			}
 		}
 		x.keep(st, &v.result, v.value)
+		if v.result.State == ordinaut.StepFailed && len(st.handler) > 0 {
+			if came := x.handle(st, &v.result); came.over != nil {
+				return came.over.ending, came.over.ok
+			} else if came.end != nil {
+				return *came.end, true
+			}
+		}
 	}
 	return ending{outcome: x.succeeded()}, true
 }
 
+// over reports whether the attempt is over before a step starts, and how.
+func (x *frame) over(st *step) (end ending, ok, over bool) {
+	if context.Cause(x.att.ctx) != nil {
+		end, ok = interrupted(x.att, nil)
+		return end, ok, true
+	}
+	if x.left() <= 0 {
+		return x.timedOut(st, nil), true, true
+	}
+	return ending{}, false, false
+}
+
 // keep makes a step's output known to the steps after it. One that has none is null. value is the
 // output decoded, or nil for a recorded one.
-func (x *execution) keep(st *step, r *ordinaut.StepResult, value any) {
+func (x *frame) keep(st *step, r *ordinaut.StepResult, value any) {
+	for _, name := range st.inner {
+		if _, there := x.scope.Steps[name]; !there {
+			x.scope.Steps[name] = nil
+		}
+	}
 	x.scope.Steps[st.name] = nil
 	if r.State != ordinaut.StepSucceeded {
 		return
@@ -249,7 +283,7 @@ func (x *execution) keep(st *step, r *ordinaut.StepResult, value any) {
 
 func (x *execution) left() time.Duration { return time.Until(x.until) }
 
-func (x *execution) succeeded() ordinaut.Outcome {
+func (x *frame) succeeded() ordinaut.Outcome {
 	out := ordinaut.Outcome{State: ordinaut.RunSucceeded}
 	if len(x.last) <= maxRunOutput {
 		out.Output = x.last
@@ -258,7 +292,7 @@ func (x *execution) succeeded() ordinaut.Outcome {
 }
 
 // stop ends the attempt in the middle of a step.
-func (x *execution) stop(st *step, v verdict) (ending, bool) {
+func (x *frame) stop(st *step, v verdict) (ending, bool) {
 	if cause := context.Cause(x.att.ctx); cause != nil {
 		if errors.Is(cause, errCanceled) {
 			v.result = failed(v.result, x.att, failf(ordinaut.ReasonCanceled, "the run was canceled while the step ran"))
@@ -270,18 +304,18 @@ func (x *execution) stop(st *step, v verdict) (ending, bool) {
 	return x.timedOut(st, &v.result), true
 }
 
-func (x *execution) timedOut(st *step, r *ordinaut.StepResult) ending {
+func (x *frame) timedOut(st *step, r *ordinaut.StepResult) ending {
 	return ending{step: r, outcome: ordinaut.Outcome{
 		State: ordinaut.RunTimedOut, Reason: ordinaut.ReasonRunTimedOut,
-		Error: fmt.Sprintf("the run's timeout of %s passed at step %q", x.prog.timeout, st.ID),
+		Error: fmt.Sprintf("the run's timeout of %s passed at step %q", x.prog.timeout, x.id(st)),
 	}}
 }
 
-func (x *execution) notRecorded(st *step, err error) (ending, bool) {
+func (x *frame) notRecorded(st *step, err error) (ending, bool) {
 	if errors.Is(err, ordinaut.ErrLeaseLost) {
 		return ending{}, false
 	}
-	return endFailed(ordinaut.ReasonInternal, fmt.Sprintf("step %q: its result could not be stored; the log has the details", st.ID)), true
+	return endFailed(ordinaut.ReasonInternal, fmt.Sprintf("step %q: its result could not be stored; the log has the details", x.id(st))), true
 }
 
 // interrupted ends an attempt whose context has ended: by cancellation, or by giving the run back. It

@@ -165,7 +165,7 @@ func TestOnErrorContinueGoesOn(t *testing.T) {
 	var j journal
 	law(t, tools{"s.flaky": tool, "s.echo": j.echo}, func(t *testing.T, m *memStore) {
 		a, b := uses("a", "s.flaky"), uses("b", "s.echo")
-		a.OnError = ordinaut.OnErrorContinue
+		a.OnError.Policy = ordinaut.OnErrorContinue
 		b.With = map[string]any{"got": "${steps.a || 'nothing'}"}
 		r := m.ended(t, m.queue(m.task(steps(a, b)), ""))
 		if r.out.State != ordinaut.RunSucceeded || r.steps["a"].State != ordinaut.StepFailed || string(r.out.Output) != `{"got":"nothing"}` {

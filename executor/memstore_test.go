@@ -198,11 +198,11 @@ func (m *memStore) apply(r *memRun, rec ordinaut.Record) {
 		r.att.Seq = max(r.att.Seq, seq)
 	}
 	for _, s := range rec.Steps {
-		if was, ok := r.steps[s.StepID]; ok && was.State != ordinaut.StepWaiting && !sameResult(was, s) {
+		if was, ok := r.steps[s.StepID]; ok && was.State.Final() && !sameResult(was, s) {
 			panic(fmt.Sprintf("step %s was %s and became %s", s.StepID, was.State, s.State))
 		}
 		r.steps[s.StepID] = s
-		if s.State != ordinaut.StepWaiting {
+		if s.State.Final() {
 			put(s.Seq, "step.finished")
 		}
 	}

@@ -45,7 +45,7 @@ func compileProbe(language *pipeline.Language, spec *ordinaut.TaskSpec, version 
 }
 
 // loadCursor lets a probe's expressions reach what the one before has left.
-func (x *execution) loadCursor(ctx context.Context) error {
+func (x *frame) loadCursor(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, programTimeout)
 	defer cancel()
 	raw, err := x.e.cfg.Store.GetCursor(ctx, x.att.NamespaceID, x.att.TaskID, x.att.TaskVersion)
@@ -57,7 +57,7 @@ func (x *execution) loadCursor(ctx context.Context) error {
 
 // found ends a probe whose step has succeeded. What its expressions make of the output goes with the
 // outcome; if they fail, so has the probe.
-func (x *execution) found(v *verdict) ending {
+func (x *frame) found(v *verdict) ending {
 	end := ending{outcome: x.succeeded(), step: &v.result}
 	met, cursor, err := x.prog.probe.Judge(v.value, &x.scope)
 	if err != nil {

@@ -44,9 +44,52 @@ type program struct {
 // step is a step with its defaults filled in.
 type step struct {
 	ordinaut.Step
-	index   int
+	index   int    // in the compiled pipeline
 	name    string // under steps
 	timeout time.Duration
+	// blocks are the lists of steps within a flow, handler that of on_error.
+	blocks  []block
+	handler []step
+	// inner are the names under which steps in it save what later steps reach.
+	inner []string
+}
+
+// block is a list of steps within a flow.
+type block struct {
+	name, kind string
+	steps      []step
+}
+
+// flow reports whether the step is one that holds others.
+func (s *step) flow() bool { return len(s.blocks) > 0 }
+
+// newSteps makes steps of a list and of all lists within. Their indices count as [ordinaut.AllSteps] does,
+// from *next on.
+func newSteps(list []ordinaut.Step, next *int) []step {
+	steps := make([]step, len(list))
+	for i := range list {
+		s := list[i]
+		st := step{
+			Step: s, index: *next, name: cmp.Or(s.SaveAs, s.ID),
+			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), defaultStepTimeout),
+		}
+		*next++
+		for _, b := range s.Blocks() {
+			within := newSteps(b.Steps, next)
+			if b.Kind != "steps" {
+				for k := range within {
+					st.inner = append(append(st.inner, within[k].name), within[k].inner...)
+				}
+			}
+			if b.Kind == "on_error" {
+				st.handler = within
+			} else {
+				st.blocks = append(st.blocks, block{name: b.Name, kind: b.Kind, steps: within})
+			}
+		}
+		steps[i] = st
+	}
+	return steps
 }
 
 func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int, kind ordinaut.RunKind) (*program, error) {
@@ -64,18 +107,17 @@ func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int, 
 	p := &program{
 		code: code, title: spec.Title, version: version, params: spec.Params, location: location, retry: spec.Retry,
 		timeout: time.Duration(cmp.Or(spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second,
-		steps:   make([]step, len(spec.Pipeline)),
+		steps:   newSteps(spec.Pipeline, new(int)),
 	}
 	run, task, event := regexp.MustCompile(`\brun\b`), regexp.MustCompile(`\btask\b`), regexp.MustCompile(`\bevent\b`)
-	for i, s := range spec.Pipeline {
+	for _, s := range ordinaut.AllSteps(spec.Pipeline) {
 		texts := []any{s.With, s.If, s.Expect}
+		for _, c := range s.Cases {
+			texts = append(texts, c.If)
+		}
 		p.tellsRun = p.tellsRun || mentions(texts, run)
 		p.tellsTask = p.tellsTask || mentions(texts, task)
 		p.tellsEvent = p.tellsEvent || mentions(texts, event)
-		p.steps[i] = step{
-			Step: s, index: i, name: cmp.Or(s.SaveAs, s.ID),
-			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), defaultStepTimeout),
-		}
 	}
 	return p, nil
 }

@@ -10,7 +10,7 @@ import (
 
 // fail decides what a failure leads to: another try of the step, the next step, another try of the
 // run, or the run's end.
-func (x *execution) fail(st *step, v verdict, f *failure) verdict {
+func (x *frame) fail(st *step, v verdict, f *failure) verdict {
 	now := x.att.now()
 	v.events = nil
 	again := f.reason.Retryable()
@@ -19,25 +19,25 @@ func (x *execution) fail(st *step, v verdict, f *failure) verdict {
 			return x.retry(st, v, f, now, delay, false)
 		}
 	}
-	if st.OnError == ordinaut.OnErrorContinue {
+	if st.OnError.Handled() {
 		v.result = failed(v.result, x.att, f.final())
 		return v
 	}
-	if r := x.prog.retry; again && r != nil && x.att.Failures+1 < r.MaxAttempts {
+	if r := x.prog.retry; again && r != nil && !x.shielded && x.att.Failures+1 < r.MaxAttempts {
 		if delay, ok := x.delay(r, x.att.Failures+1, f); ok {
 			return x.retry(st, v, f, now, delay, true)
 		}
 	}
 	f = f.final()
 	v.result = failed(v.result, x.att, f)
-	end := endFailed(f.reason, sentence(st, f))
+	end := endFailed(f.reason, x.sentence(st, f))
 	v.end = &end
 	return v
 }
 
 // delay returns how long to wait before try n+1. It reports false, and notes why in f, when that is
 // longer than the retry or the run allows.
-func (x *execution) delay(r *ordinaut.Retry, n int, f *failure) (time.Duration, bool) {
+func (x *frame) delay(r *ordinaut.Retry, n int, f *failure) (time.Duration, bool) {
 	longest := time.Duration(maxSeconds(r) * float64(time.Second))
 	if f.retryAfter > longest {
 		f.gaveUp, f.tooLong = fmt.Sprintf("it asked to wait %s, retries allow %s", f.retryAfter, longest), true
@@ -51,11 +51,11 @@ func (x *execution) delay(r *ordinaut.Retry, n int, f *failure) (time.Duration, 
 	return delay, true
 }
 
-func (x *execution) retry(st *step, v verdict, f *failure, now time.Time, delay time.Duration, ofRun bool) verdict {
+func (x *frame) retry(st *step, v verdict, f *failure, now time.Time, delay time.Duration, ofRun bool) verdict {
 	wakes := now.Add(delay)
 	v.result.State, v.result.Reason, v.result.Error, v.result.WakesAt = ordinaut.StepWaiting, f.reason, clip(f.msg), &wakes
 	v.end = &ending{outcome: ordinaut.Outcome{
-		State: ordinaut.RunWaiting, Reason: f.reason, Error: sentence(st, f), Delay: delay, Failed: ofRun,
+		State: ordinaut.RunWaiting, Reason: f.reason, Error: x.sentence(st, f), Delay: delay, Failed: ofRun,
 	}}
 	return v
 }

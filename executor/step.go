@@ -28,25 +28,31 @@ type verdict struct {
 	value  any
 	events []ordinaut.Event
 	end    *ending
-	// stopped says that the step did not come to an end: the attempt's or the run's time was over.
-	stopped bool
+	// over is set when the step did not come to an end because the attempt has.
+	over *over
+}
+
+// over is how an attempt ends in the middle of a step. With ok false there is nothing to be written: the
+// lease is lost.
+type over struct {
+	ending
+	ok bool
 }
 
 // step does one step that has no final result yet.
-func (x *execution) step(st *step) verdict {
+func (x *frame) step(st *step) verdict {
 	began := time.Now()
 	v := x.try(st)
-	if !v.stopped {
+	if v.over == nil {
 		x.e.m.stepSeconds.WithLabelValues(x.e.kindOf(st.Uses), string(v.result.State)).Observe(time.Since(began).Seconds())
 	}
 	return v
 }
 
-func (x *execution) try(st *step) verdict {
+func (x *frame) try(st *step) verdict {
 	now := x.scope.Now
-	before, resumed := x.recorded[st.ID]
-	resumed = resumed && before.State == ordinaut.StepWaiting
-	v := verdict{result: ordinaut.StepResult{StepID: st.ID, Uses: st.Uses, Epoch: x.att.Epoch, StartedAt: now}}
+	before, resumed := x.recorded.open(x.id(st))
+	v := verdict{result: ordinaut.StepResult{StepID: x.id(st), Uses: st.Uses, Epoch: x.att.Epoch, StartedAt: now}}
 	if resumed {
 		v.result.StartedAt, v.result.Tries = before.StartedAt, before.Tries
 		if before.Tries >= tries(st) {
@@ -65,8 +71,12 @@ func (x *execution) try(st *step) verdict {
 	if f != nil {
 		return x.fail(st, v, f)
 	}
-	if raw, err := json.Marshal(input); err == nil && len(raw) <= maxInput {
+	raw, err := json.Marshal(input)
+	if err == nil && len(raw) <= maxInput {
 		v.result.Input = raw
+	}
+	if st.flow() {
+		return x.flow(st, v, input, len(raw), resumed)
 	}
 	return x.act(st, v, input)
 }
@@ -79,7 +89,7 @@ func tries(st *step) int {
 }
 
 // act does the step's action. Only what reaches outside gets a timer: the rest ends by itself.
-func (x *execution) act(st *step, v verdict, input map[string]any) verdict {
+func (x *frame) act(st *step, v verdict, input map[string]any) verdict {
 	act, builtIn := x.e.actions[st.Uses]
 	if st.Uses == waitSleep {
 		if f := x.e.fits(x.att.ctx, &act, input); f != nil {
@@ -100,24 +110,25 @@ func (x *execution) act(st *step, v verdict, input map[string]any) verdict {
 	}
 	f := failureOf(ctx, err, st)
 	if f == nil {
-		v.stopped = true
+		end, ok := x.stop(st, v)
+		v.over = &over{end, ok}
 		return v
 	}
 	if f.reason == ordinaut.ReasonInternal {
-		x.e.log.ErrorContext(ctx, "step failed inside", "run_id", x.att.RunID, "step", st.ID, "err", err)
+		x.e.log.ErrorContext(ctx, "step failed inside", "run_id", x.att.RunID, "step", x.id(st), "err", err)
 	}
 	return x.fail(st, v, f)
 }
 
 // limited returns a context that ends with the step's time or the run's, whichever is over first.
-func (x *execution) limited(st *step) (context.Context, context.CancelFunc) {
+func (x *frame) limited(st *step) (context.Context, context.CancelFunc) {
 	if left := x.left(); left <= st.timeout {
 		return context.WithTimeoutCause(x.att.ctx, left, errRunTimeout)
 	}
 	return context.WithTimeoutCause(x.att.ctx, st.timeout, errStepTimeout)
 }
 
-func (x *execution) do(ctx context.Context, st *step, v *verdict, act action, builtIn bool, input map[string]any) error {
+func (x *frame) do(ctx context.Context, st *step, v *verdict, act action, builtIn bool, input map[string]any) error {
 	if !builtIn {
 		var err error
 		if act, err = x.e.tool(ctx, st.Uses); err != nil {
@@ -138,7 +149,7 @@ func (x *execution) do(ctx context.Context, st *step, v *verdict, act action, bu
 			return err
 		}
 	}
-	res, err := act.do(ctx, &call{att: x.att, step: st, input: input})
+	res, err := act.do(ctx, &call{att: x.att, step: st, id: x.id(st), input: input})
 	if err != nil {
 		return err
 	}
@@ -147,7 +158,7 @@ func (x *execution) do(ctx context.Context, st *step, v *verdict, act action, bu
 
 // accept holds an output against its schema and the step's expectation, and makes it the result. What
 // our own actions give is theirs to get right; a server's answer is checked.
-func (x *execution) accept(ctx context.Context, st *step, v *verdict, act action, res result) error {
+func (x *frame) accept(ctx context.Context, st *step, v *verdict, act action, res result) error {
 	v.value = res.value
 	if v.value == nil {
 		if err := json.Unmarshal(res.output, &v.value); err != nil {
@@ -172,14 +183,14 @@ func (x *execution) accept(ctx context.Context, st *step, v *verdict, act action
 	return nil
 }
 
-func (x *execution) setOutput(r *ordinaut.StepResult, out json.RawMessage) {
+func (x *frame) setOutput(r *ordinaut.StepResult, out json.RawMessage) {
 	r.Output, r.OutputBytes = out, len(out)
 	if len(out) > maxOutput {
 		r.Output, _ = json.Marshal(string(out[:cutTo])) //nolint:errchkjson // a string
 	}
 }
 
-func (x *execution) condition(st *step) (bool, *failure) {
+func (x *frame) condition(st *step) (bool, *failure) {
 	if f := x.refersToCut(st.If); f != nil {
 		return false, f
 	}
@@ -192,7 +203,7 @@ func (x *execution) condition(st *step) (bool, *failure) {
 
 // input renders the step's input. A later try sends what the first has sent, since the idempotency key
 // is the same too.
-func (x *execution) input(st *step, before *ordinaut.StepResult, resumed bool) (map[string]any, *failure) {
+func (x *frame) input(st *step, before *ordinaut.StepResult, resumed bool) (map[string]any, *failure) {
 	if resumed && len(before.Input) > 0 {
 		var input map[string]any
 		if json.Unmarshal(before.Input, &input) == nil && input != nil {
@@ -210,7 +221,7 @@ func (x *execution) input(st *step, before *ordinaut.StepResult, resumed bool) (
 }
 
 // refersToCut fails a step whose texts name an output that was too long to be kept.
-func (x *execution) refersToCut(v any) *failure {
+func (x *frame) refersToCut(v any) *failure {
 	for name, bytes := range x.cut {
 		if mentions(v, regexp.MustCompile(`\bsteps\b[^}]*\b`+name+`\b`)) {
 			return failf(ordinaut.ReasonTemplateError,
@@ -241,7 +252,7 @@ func mentions(v any, name *regexp.Regexp) bool {
 }
 
 // fallAsleep ends the attempt until the step's time has come, at the latest until the run's is over.
-func (x *execution) fallAsleep(st *step, v verdict, input map[string]any) verdict {
+func (x *frame) fallAsleep(st *step, v verdict, input map[string]any) verdict {
 	now := x.att.now()
 	until, err := wakeTime(input, now)
 	if err != nil {
@@ -257,7 +268,7 @@ func (x *execution) fallAsleep(st *step, v verdict, input map[string]any) verdic
 }
 
 // sleepOn looks whether a sleeper's time has come.
-func (x *execution) sleepOn(v verdict, before ordinaut.StepResult, now time.Time) verdict {
+func (x *frame) sleepOn(v verdict, before ordinaut.StepResult, now time.Time) verdict {
 	v.result.Input, v.result.Tries = before.Input, before.Tries
 	if before.WakesAt.After(now) {
 		return x.asleep(v, *before.WakesAt, now)
@@ -265,13 +276,13 @@ func (x *execution) sleepOn(v verdict, before ordinaut.StepResult, now time.Time
 	return x.awake(v, *before.WakesAt, now)
 }
 
-func (x *execution) asleep(v verdict, until, now time.Time) verdict {
+func (x *frame) asleep(v verdict, until, now time.Time) verdict {
 	v.result.State, v.result.WakesAt = ordinaut.StepWaiting, &until
 	v.end = &ending{outcome: ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: min(until.Sub(now), max(x.left(), 0))}}
 	return v
 }
 
-func (x *execution) awake(v verdict, at, now time.Time) verdict {
+func (x *frame) awake(v verdict, at, now time.Time) verdict {
 	v.result.State, v.result.FinishedAt = ordinaut.StepSucceeded, &now
 	x.setOutput(&v.result, sleptUntil(at))
 	return v

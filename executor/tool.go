@@ -10,7 +10,7 @@ import (
 func (e *Executor) callTool(ctx context.Context, c *call) (result, error) {
 	out, err := e.cfg.Servers.Call(ctx, downstream.Call{
 		Name: c.step.Uses, Arguments: c.input, IdempotencyKey: c.key(),
-		OnProgress: func(percent *float64, message string) { c.att.report(c.step.ID, percent, message) },
+		OnProgress: func(percent *float64, message string) { c.att.report(c.id, percent, message) },
 	})
 	return result{output: out}, err
 }

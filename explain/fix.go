@@ -1,8 +1,11 @@
 package explain
 
 import (
+	"cmp"
+	"encoding/json"
 	"maps"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/ordinaut/ordinaut"
@@ -273,16 +276,26 @@ func moreStepTime(j *judge, f finding) *Fix {
 	if f.run != nil {
 		failed = j.FailedSteps[f.run.ID]
 	}
-	steps := make([]ordinaut.Step, len(j.Task.Spec.Pipeline))
-	for i, s := range j.Task.Spec.Pipeline {
-		if failed == "" || s.ID == failed {
-			seconds := s.TimeoutSeconds
-			if seconds == 0 {
-				seconds = stepTimeout
-			}
-			s.TimeoutSeconds = min(2*seconds, maxStepTimeout)
+	if i := strings.LastIndex(failed, "]."); i >= 0 {
+		failed = failed[i+2:] // of a step within flow.foreach
+	}
+	var steps []ordinaut.Step
+	copyJSON(&steps, j.Task.Spec.Pipeline)
+	for _, s := range ordinaut.AllSteps(steps) {
+		if (failed == "" || s.ID == failed) && !s.Flow() {
+			s.TimeoutSeconds = min(2*cmp.Or(s.TimeoutSeconds, stepTimeout), maxStepTimeout)
 		}
-		steps[i] = s
 	}
 	return j.call("update_task", "gives the step twice the time", map[string]any{"if_version": j.Task.Version, "pipeline": steps})
+}
+
+// copyJSON makes to a deep copy of from, which came out of JSON.
+func copyJSON(to, from any) {
+	raw, err := json.Marshal(from)
+	if err == nil {
+		err = json.Unmarshal(raw, to)
+	}
+	if err != nil {
+		panic("explain: " + err.Error()) // it was stored as JSON
+	}
 }

@@ -69,7 +69,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		},
 		"misspelt step key": {
 			"create_task", step("timeout", 5),
-			`invalid_argument at /pipeline/0/timeout: is not a known key; known are expect, id, if, on_error, retry, save_as, timeout_seconds, uses, with. Example: {"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
+			`invalid_argument at /pipeline/0/timeout: is not a known key; known are branches, cases, default, expect, id, if, on_error, retry, save_as, steps, timeout_seconds, uses, with. Example: {"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
 		},
 		"unknown kind": {
 			"preview_schedule",
@@ -105,7 +105,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		"absent action": {
 			"list_actions",
 			object{"name": "calender.list"},
-			`not_found at /name: no such action; list_actions without name shows all 4. (REQ)`,
+			`not_found at /name: no such action; list_actions without name shows all 8. (REQ)`,
 		},
 		"misspelt action": {
 			"list_actions",

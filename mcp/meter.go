@@ -14,7 +14,7 @@ const meterStep = 0.01
 
 // meter makes of a run's progress entries reports on a call, in percent of the run.
 type meter struct {
-	steps   int // of the pipeline; 0 if it is not known
+	steps   map[string]bool // the ids of the pipeline's own; empty if it is not known
 	done    map[string]bool
 	percent float64
 	seen    int64 // the number of the last entry
@@ -22,13 +22,15 @@ type meter struct {
 
 // newMeter returns a meter for the run. Without its pipeline the meter only counts entries.
 func (s *Server) newMeter(ctx context.Context, run ordinaut.Run) *meter {
-	m := &meter{done: make(map[string]bool)}
+	m := &meter{steps: make(map[string]bool), done: make(map[string]bool)}
 	spec, err := s.cfg.Store.TaskVersion(ctx, run.NamespaceID, run.TaskID, run.TaskVersion)
 	if err != nil {
 		s.cfg.Log.WarnContext(ctx, "pipeline not read, progress is told without percent", "run_id", run.ID.String(), "err", err)
 		return m
 	}
-	m.steps = len(spec.Pipeline)
+	for i := range spec.Pipeline {
+		m.steps[spec.Pipeline[i].ID] = true
+	}
 	return m
 }
 
@@ -56,14 +58,16 @@ func (m *meter) report(ctx context.Context, entries <-chan ordinaut.Progress) (e
 func (m *meter) advance(p ordinaut.Progress) float64 {
 	part := 0.0
 	switch {
-	case p.Type == ordinaut.ProgressStep && p.State != string(ordinaut.StepWaiting):
-		m.done[p.Step] = true
-	case p.Percent != nil && !m.done[p.Step]:
+	case p.Type == ordinaut.ProgressStep:
+		if m.steps[p.Step] {
+			m.done[p.Step] = true
+		}
+	case p.Percent != nil && m.steps[p.Step] && !m.done[p.Step]:
 		part = min(max(*p.Percent, 0), 100)
 	}
 	now := 0.0
-	if m.steps > 0 {
-		now = (100*float64(len(m.done)) + part) / float64(m.steps)
+	if len(m.steps) > 0 {
+		now = (100*float64(len(m.done)) + part) / float64(len(m.steps))
 	}
 	m.percent = min(100, max(m.percent+meterStep, now))
 	return m.percent
@@ -77,7 +81,7 @@ func progressText(p ordinaut.Progress) string {
 		text = "queued"
 	case ordinaut.ProgressStarted:
 		text = "started"
-	case ordinaut.ProgressStep:
+	case ordinaut.ProgressStep, ordinaut.ProgressStepStarted, ordinaut.ProgressStepWaiting:
 		text = p.Step + " " + p.State
 	case ordinaut.ProgressWaiting:
 		text = "waiting"

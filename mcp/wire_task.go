@@ -41,9 +41,24 @@ func viewTask(t ordinaut.Task) taskView {
 		v.RunsLeft = &left
 	}
 	for i, s := range t.Spec.Pipeline {
-		v.Steps[i] = s.ID + ": " + s.Uses
+		v.Steps[i] = outline(&s)
 	}
 	return v
+}
+
+// outline is a step as a line: each: flow.foreach (ask: http.request, say: event.publish).
+func outline(s *ordinaut.Step) string {
+	line := s.ID + ": " + s.Uses
+	var inner []string
+	for _, b := range s.Blocks() {
+		for i := range b.Steps {
+			inner = append(inner, outline(&b.Steps[i]))
+		}
+	}
+	if len(inner) > 0 {
+		line += " (" + strings.Join(inner, ", ") + ")"
+	}
+	return line
 }
 
 // taskTimes is when something happens to a task next, as far as it differs from the rule.

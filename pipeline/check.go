@@ -34,16 +34,12 @@ func (l *Language) Check(spec ordinaut.TaskSpec, lookup func(name string) (ordin
 	if err := checkNames(spec.Pipeline); err != nil {
 		return err
 	}
-	c := checker{Language: l, spec: spec, lookup: lookup, names: names, saved: map[string]int{}}
-	for i := range spec.Pipeline {
-		c.saved[savedAs(spec.Pipeline[i])] = i
+	c := checker{Language: l, spec: spec, lookup: lookup, names: names, all: map[string]int{}}
+	for at, s := range ordinaut.AllSteps(spec.Pipeline) {
+		c.all[savedAs(s)] = strings.Count(at, "/")
 	}
-	for i, s := range spec.Pipeline {
-		if err := c.step(i, s); err != nil {
-			err.Pointer = "/pipeline/" + strconv.Itoa(i) + err.Pointer
-			err.Msg = fmt.Sprintf("step %q: %s", s.ID, err.Msg)
-			return err
-		}
+	if err := c.block(spec.Pipeline, "/pipeline"); err != nil {
+		return err
 	}
 	if err := c.checkProbe(); err != nil {
 		return err
@@ -63,7 +59,7 @@ func (l *Language) CheckSchedule(s ordinaut.Schedule, lookup func(name string) (
 }
 
 // savedAs returns the name of the step's output under steps.
-func savedAs(s ordinaut.Step) string { return cmp.Or(s.SaveAs, s.ID) }
+func savedAs(s *ordinaut.Step) string { return cmp.Or(s.SaveAs, s.ID) }
 
 // checkForm holds the steps and the params against pipeline.json.
 func (l *Language) checkForm(spec ordinaut.TaskSpec) error {
@@ -91,25 +87,41 @@ func (l *Language) checkForm(spec ordinaut.TaskSpec) error {
 	return nil
 }
 
-// checkNames holds that each id and each name under steps is used once.
+// checkNames holds that each id and each name under steps is used once, that there are not too many steps,
+// and that they are not nested too deep.
 func checkNames(steps []ordinaut.Step) error {
-	ids, saved := map[string]int{}, map[string]int{}
-	for i, s := range steps {
-		at := "/pipeline/" + strconv.Itoa(i)
-		if other, taken := ids[s.ID]; taken {
-			return ordinaut.Invalid(at+"/id", "step %q: the id is that of step %d too; ids are unique", s.ID, other+1)
-		}
-		ids[s.ID] = i
-		if other, taken := saved[savedAs(s)]; taken {
+	ids, saved, total := map[string]bool{}, map[string]string{}, 0
+	for at, s := range ordinaut.AllSteps(steps) {
+		at = "/pipeline" + at
+		total++
+		switch other, taken := saved[savedAs(s)]; {
+		case total > maxAllSteps:
+			return ordinaut.Invalid("/pipeline", "has more than %d steps in all", maxAllSteps)
+		case nesting(at) > maxStepNesting:
+			return ordinaut.Invalid(at, "step %q: steps are nested deeper than %d levels", s.ID, maxStepNesting)
+		case ids[s.ID]:
+			return ordinaut.Invalid(at+"/id", "step %q: another step has this id too; ids are unique in the whole pipeline", s.ID)
+		case taken:
 			key := "/save_as"
 			if s.SaveAs == "" {
 				key = "/id"
 			}
-			return ordinaut.Invalid(at+key, "step %q: its output would be steps.%s, as that of step %q is; give it another save_as", s.ID, savedAs(s), steps[other].ID)
+			return ordinaut.Invalid(at+key, "step %q: its output would be steps.%s, as that of step %q is; give it another save_as", s.ID, savedAs(s), other)
 		}
-		saved[savedAs(s)] = i
+		ids[s.ID], saved[savedAs(s)] = true, s.ID
 	}
 	return nil
+}
+
+// nesting counts the steps that the one at a pointer lies within.
+func nesting(at string) int {
+	depth := -1
+	for token := range strings.SplitSeq(at, "/") {
+		if _, err := strconv.Atoi(token); err == nil {
+			depth++
+		}
+	}
+	return depth - strings.Count(at, "/cases/")
 }
 
 type checker struct {
@@ -117,43 +129,74 @@ type checker struct {
 	spec   ordinaut.TaskSpec
 	lookup func(name string) (ordinaut.Action, bool)
 	names  []string
-	saved  map[string]int // the step that saves under a name
-	cursor bool           // what is checked is a probe, which reaches the cursor
+	// all holds the names under which any step saves, each with how deep it lies.
+	all map[string]int
+	// before are the steps whose outputs the one that is checked reaches, own is itself.
+	before []*ordinaut.Step
+	own    *ordinaut.Step
+	reach  reach
 	// anyParams says that the params are not known yet.
 	anyParams bool
 }
 
-// roots are the names that begin a path.
-func (c *checker) roots() []string {
-	if c.cursor {
-		return append(slices.Clone(roots), "cursor")
+// block checks the steps of a list. What they save is reached by those after them.
+func (c *checker) block(steps []ordinaut.Step, at string) *ordinaut.Error {
+	for i := range steps {
+		s, here := &steps[i], at+"/"+strconv.Itoa(i)
+		if err := c.step(s); err != nil {
+			err.Pointer = here + err.Pointer
+			err.Msg = fmt.Sprintf("step %q: %s", s.ID, err.Msg)
+			return err
+		}
+		inner := slices.Clone(c.before)
+		for _, b := range s.Blocks() {
+			own := *c
+			own.reach = c.reach.within(b)
+			if err := own.block(b.Steps, here+b.Pointer); err != nil {
+				return err
+			}
+			if b.Kind != "steps" { // those of flow.foreach have an output an item
+				inner = append(inner, own.before[len(c.before):]...)
+			}
+		}
+		inner = append(inner, s)
+		c.before = inner
 	}
-	return roots
+	return nil
 }
 
-// step checks one step. The pointer of its error starts at the step.
-func (c *checker) step(i int, s ordinaut.Step) *ordinaut.Error {
+// step checks one step without those in it. The pointer of its error starts at the step.
+func (c *checker) step(s *ordinaut.Step) *ordinaut.Error {
+	c.own = s
 	action, found := c.lookup(s.Uses)
 	if !found {
 		return c.unknownAction(s)
 	}
-	compiled, err := compileStep(s, "")
+	if err := checkHolds(s); err != nil {
+		return err
+	}
+	compiled, err := compileStep(*s, "")
 	if err != nil {
 		return err
 	}
 	if err := templateInKey(s.With, "/with"); err != nil {
 		return err
 	}
-	if err := c.node(i, &compiled.with, "/with"); err != nil {
+	if err := c.node(&compiled.with, "/with"); err != nil {
 		return err
 	}
 	if compiled.when != nil {
-		if fault := c.references(i, compiled.when, c.roots(), true); fault != "" {
+		if fault := c.references(compiled.when, c.reach.names(), true); fault != "" {
 			return ordinaut.Invalid("/if", "%s", fault)
 		}
 	}
+	for i, x := range compiled.cases {
+		if fault := c.references(x, c.reach.names(), true); fault != "" {
+			return ordinaut.Invalid(caseIf(i), "%s", fault)
+		}
+	}
 	if compiled.expect != nil {
-		if fault := c.references(i, compiled.expect, namesInExpect(action), true); fault != "" {
+		if fault := c.references(compiled.expect, c.namesInExpect(action), true); fault != "" {
 			return ordinaut.Invalid("/expect", "%s", fault)
 		}
 	}
@@ -163,7 +206,7 @@ func (c *checker) step(i int, s ordinaut.Step) *ordinaut.Error {
 	return c.input(s, action, &compiled.with)
 }
 
-func (c *checker) unknownAction(s ordinaut.Step) *ordinaut.Error {
+func (c *checker) unknownAction(s *ordinaut.Step) *ordinaut.Error {
 	e := ordinaut.Invalid("/uses", "there is no action %s", clip(s.Uses, 80))
 	if near := schemas.Nearest(s.Uses, c.names); near != "" {
 		e.Msg += "; did you mean " + near + "?"
@@ -180,13 +223,13 @@ func (c *checker) unknownAction(s ordinaut.Step) *ordinaut.Error {
 }
 
 // node checks the references of the templates in a part of with.
-func (c *checker) node(i int, n *node, at string) *ordinaut.Error {
+func (c *checker) node(n *node, at string) *ordinaut.Error {
 	if n.template != nil {
 		for _, p := range n.template.parts {
 			if p.expr == nil {
 				continue
 			}
-			if fault := c.references(i, p.expr, c.roots(), false); fault != "" {
+			if fault := c.references(p.expr, c.reach.names(), false); fault != "" {
 				return ordinaut.Invalid(at, "%s", fault)
 			}
 		}
@@ -196,7 +239,7 @@ func (c *checker) node(i int, n *node, at string) *ordinaut.Error {
 		if !n.array {
 			token = n.keys[k]
 		}
-		if err := c.node(i, &n.members[k], at+schemas.Pointer(token)); err != nil {
+		if err := c.node(&n.members[k], at+schemas.Pointer(token)); err != nil {
 			return err
 		}
 	}
@@ -227,7 +270,7 @@ func templateInKey(v any, at string) *ordinaut.Error {
 }
 
 // transform checks the expression of data.transform, which is no template.
-func (c *checker) transform(s ordinaut.Step) *ordinaut.Error {
+func (c *checker) transform(s *ordinaut.Step) *ordinaut.Error {
 	source, _ := s.With["expression"].(string)
 	if s.Uses != "data.transform" || source == "" || strings.Contains(source, "${") {
 		return nil
@@ -236,7 +279,7 @@ func (c *checker) transform(s ordinaut.Step) *ordinaut.Error {
 	if err != nil {
 		return ordinaut.Invalid("/with/expression", "%s", err)
 	}
-	if fault := c.references(0, x, nil, true); fault != "" {
+	if fault := c.references(x, nil, true); fault != "" {
 		return ordinaut.Invalid("/with/expression", "%s", fault)
 	}
 	return nil

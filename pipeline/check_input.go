@@ -13,7 +13,7 @@ import (
 
 // input holds the plain parts of with against the input schema of the action. A template stands for
 // any value, so a problem that its value could solve is none yet.
-func (c *checker) input(s ordinaut.Step, a ordinaut.Action, with *node) *ordinaut.Error {
+func (c *checker) input(s *ordinaut.Step, a ordinaut.Action, with *node) *ordinaut.Error {
 	if len(a.InputSchema) == 0 || string(a.InputSchema) == "null" {
 		return nil
 	}

@@ -12,9 +12,9 @@ import (
 	"github.com/ordinaut/ordinaut/schemas"
 )
 
-// references says what is wrong with the names and functions of an expression in step i, or "". With
-// no known names, any name may begin a path.
-func (c *checker) references(i int, x *expression, known []string, guarded bool) string {
+// references says what is wrong with the names and functions of an expression in the step that is checked,
+// or "". With no known names, any name may begin a path.
+func (c *checker) references(x *expression, known []string, guarded bool) string {
 	fault := ""
 	note := func(f string) {
 		if fault == "" && f != "" {
@@ -36,11 +36,11 @@ func (c *checker) references(i int, x *expression, known []string, guarded bool)
 			}
 			note(rootFault(root, known))
 			switch {
-			case root == "cursor" && !guarded && c.cursor:
+			case root == "cursor" && !guarded && c.reach.cursor:
 				note("cursor is null until a probe has left one; give a default as ${cursor || 'none'}")
 			case member == "":
 			case root == "steps":
-				note(c.stepFault(i, member))
+				note(c.stepFault(member))
 			case root == "params" && !guarded:
 				note(c.paramFault(member))
 			}
@@ -50,23 +50,26 @@ func (c *checker) references(i int, x *expression, known []string, guarded bool)
 	return fault
 }
 
-// stepFault says why step i cannot reach steps.name, or "".
-func (c *checker) stepFault(i int, name string) string {
-	at, saved := c.saved[name]
-	switch {
-	case saved && at < i:
-		return ""
-	case saved && at == i:
-		return fmt.Sprintf("steps.%s is this step's own output, which is not there yet", clip(name, 63))
-	case saved:
-		return fmt.Sprintf("steps.%s is the output of a later step; steps run in order", clip(name, 63))
-	}
+// stepFault says why the step that is checked cannot reach steps.name, or "".
+func (c *checker) stepFault(name string) string {
 	var before []string
-	for _, s := range c.spec.Pipeline[:i] {
-		if s.ID == name {
+	for _, s := range c.before {
+		switch name {
+		case savedAs(s):
+			return ""
+		case s.ID:
 			return fmt.Sprintf("the output of step %s is saved as steps.%s", name, s.SaveAs)
 		}
 		before = append(before, savedAs(s))
+	}
+	depth, saved := c.all[name]
+	switch {
+	case saved && c.own != nil && savedAs(c.own) == name:
+		return fmt.Sprintf("steps.%s is this step's own output, which is not there yet", clip(name, 63))
+	case saved && depth > 1:
+		return fmt.Sprintf("steps.%s is the output of a step inside another, and not reached from here", clip(name, 63))
+	case saved:
+		return fmt.Sprintf("steps.%s is the output of a later step; steps run in order", clip(name, 63))
 	}
 	fault := fmt.Sprintf("no step before this one saves steps.%s", clip(name, 63))
 	if near := schemas.Nearest(name, before); near != "" {
@@ -96,7 +99,7 @@ func (c *checker) paramFault(name string) string {
 
 // namesInExpect returns the names that begin a path in the action's expect, or nil when the output
 // may have any key.
-func namesInExpect(a ordinaut.Action) []string {
+func (c *checker) namesInExpect(a ordinaut.Action) []string {
 	var schema struct {
 		Properties           map[string]json.RawMessage
 		AdditionalProperties json.RawMessage
@@ -105,5 +108,5 @@ func namesInExpect(a ordinaut.Action) []string {
 		return nil
 	}
 	known := append(slices.Sorted(maps.Keys(schema.Properties)), "output")
-	return append(known, roots...)
+	return append(known, c.reach.names()...)
 }

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -44,12 +45,23 @@ func checkJSON(t testing.TB, v *schemas.Validator, source string) error {
 	return New(v).Check(spec, lookup, names)
 }
 
+// nested is a step within so many others.
+func nested(depth int) string {
+	if depth == 0 {
+		return `{"id":"s0","uses":"wait.sleep","with":{"seconds":1}}`
+	}
+	return `{"id":"s` + strconv.Itoa(depth) + `","uses":"flow.foreach","with":{"items":[1]},"steps":[` + nested(depth-1) + `]}`
+}
+
 // A sound pipeline passes, whatever its templates may give.
 func TestCheckTakesSoundPipelines(t *testing.T) {
 	t.Parallel()
 	v := schemas.NewValidator(0)
 	for _, source := range []string{
 		`{"pipeline":[{"id":"a","uses":"http.request","with":{"url":"https://example.com"}}]}`,
+		`{"pipeline":[` + nested(5) + `]}`,
+		`{"pipeline":[{"id":"a","uses":"flow.switch","cases":[{"if":"params.x","steps":[{"id":"b","uses":"http.request","with":{"url":"https://example.com"},"on_error":[{"id":"c","uses":"event.publish","with":{"topic":"a","payload":"${error.message}"}}]}]}]},
+			{"id":"d","uses":"event.publish","with":{"topic":"a","payload":{"b":"${steps.b.body || 'none'}","c":"${steps.c.event_id || 'none'}"}}}]}`,
 		`{"params":{"city":"x"},"pipeline":[{"id":"a","uses":"http.request","with":{"url":"https://example.com?c=${params.city}","expect_status":"200-299","query":{"a":1,"b":["x"]}},"timeout_seconds":10,"retry":{"max_attempts":3},"expect":"status == 200 && length(output.body.items) > 0","save_as":"b"},
 			{"id":"c","uses":"data.transform","with":{"input":"${steps.b.body}","expression":"[?price > 3].name"},"if":"steps.b.body && params.maybe"}]}`,
 		`{"pipeline":[{"id":"a","uses":"calendar.list_events","with":{"start":"${now}","limit":"${params.n}","who":"${params.who}","tags":["${now}","${now}"]}}]}`,
@@ -91,10 +103,10 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"on_error", step(`"on_error":"contineu"`), "/pipeline/0/on_error", `did you mean "continue"?`},
 		{"long text", step(`"with":{"url":"` + strings.Repeat("a", 65537) + `"}`), "/pipeline/0/with/url", "want at most 65536"},
 		{"long pipeline", `{"params":{"a":["` + strings.Repeat(strings.Repeat("a", 60000)+`","`, 5) + `"]},"pipeline":[{"id":"a","uses":"x"}]}`, "/pipeline", "want at most 262144"},
-		{"same id", `{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":1}},{"id":"a","uses":"wait.sleep"}]}`, "/pipeline/1/id", "the id is that of step 1 too"},
+		{"same id", `{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":1}},{"id":"a","uses":"wait.sleep"}]}`, "/pipeline/1/id", "another step has this id too"},
 		{"same name", `{"pipeline":[{"id":"a","uses":"wait.sleep"},{"id":"b","uses":"wait.sleep","save_as":"a"}]}`, "/pipeline/1/save_as", `steps.a, as that of step "a" is`},
 		{"unknown action", `{"pipeline":[{"id":"a","uses":"http.requst"}]}`, "/pipeline/0/uses", "did you mean http.request?"},
-		{"far action", `{"pipeline":[{"id":"a","uses":"slack.post"}]}`, "/pipeline/0/uses", "known are calendar.list_events, data.transform"},
+		{"far action", `{"pipeline":[{"id":"a","uses":"slack.post"}]}`, "/pipeline/0/uses", "known are calendar.list_events, data.assert"},
 		{"missing key", step(`"with":{}`), "/pipeline/0/with/url", "/url: is missing (An absolute http or https address)"},
 		{"no with", `{"pipeline":[{"id":"a","uses":"http.request"}]}`, "/pipeline/0/with/url", "is missing"},
 		{"unknown key", step(`"with":{"ulr":"https://e.com","url":"https://e.com"}`), "/pipeline/0/with/ulr", "did you mean url?"},
@@ -124,7 +136,20 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"root", second(`"${parms.city}"`), "/pipeline/1/with/payload", "did you mean params?"},
 		{"text in double quotes", step(`"with":{"url":"https://e.com"},"expect":"body.state == \"ok\""`), "/pipeline/0/expect", "text stands in single quotes"},
 		{"secrets", second(`"${secrets.api_key}"`), "/pipeline/1/with/payload", "secrets cannot be read by expressions"},
-		{"reserved", second(`"${item.x}"`), "/pipeline/1/with/payload", "item is a reserved name"},
+		{"steps of another", `{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":1},"steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}`, "/pipeline/0/steps", "belongs to a step that uses flow.foreach"},
+		{"no branches", `{"pipeline":[{"id":"a","uses":"flow.parallel"}]}`, "/pipeline/0/branches", "flow.parallel needs branches"},
+		{"no cases", `{"pipeline":[{"id":"a","uses":"flow.switch","default":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}`, "/pipeline/0/cases", "flow.switch needs cases"},
+		{"default of another", `{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":1},"default":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}`, "/pipeline/0/default", "belongs to a step that uses flow.switch"},
+		{"retry of a flow", `{"pipeline":[{"id":"a","uses":"flow.foreach","with":{"items":[]},"retry":{"max_attempts":2},"steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}`, "/pipeline/0/retry", "give retry to the steps in it"},
+		{"timeout of a flow", `{"pipeline":[{"id":"a","uses":"flow.foreach","with":{"items":[]},"timeout_seconds":2,"steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}`, "/pipeline/0/timeout_seconds", "no timeout of its own"},
+		{"id inside", `{"pipeline":[{"id":"a","uses":"flow.foreach","with":{"items":[]},"steps":[{"id":"a","uses":"wait.sleep","with":{"seconds":1}}]}]}`, "/pipeline/0/steps/0/id", "another step has this id too"},
+		{"fault inside", `{"pipeline":[{"id":"a","uses":"flow.parallel","branches":{"x":[{"id":"b","uses":"wait.slep"}]}}]}`, "/pipeline/0/branches/x/0/uses", "did you mean wait.sleep?"},
+		{"fault in a case", `{"pipeline":[{"id":"a","uses":"flow.switch","cases":[{"if":"stps.x","steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}]}`, "/pipeline/0/cases/0/if", "did you mean steps?"},
+		{"out of foreach", `{"pipeline":[{"id":"a","uses":"flow.foreach","with":{"items":[1]},"steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]},{"id":"c","uses":"wait.sleep","with":{"seconds":"${steps.b.x}"}}]}`, "/pipeline/1/with/seconds", "inside another, and not reached from here"},
+		{"other branch", `{"pipeline":[{"id":"a","uses":"flow.parallel","branches":{"x":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}],"y":[{"id":"c","uses":"wait.sleep","with":{"seconds":"${steps.b.x}"}}]}}]}`, "/pipeline/0/branches/y/0/with/seconds", "not reached from here"},
+		{"error outside", second(`"${error.message}"`), "/pipeline/1/with/payload", "error is known in the steps of on_error only"},
+		{"too deep", `{"pipeline":[` + nested(7) + `]}`, "/pipeline/0/steps/0/steps/0/steps/0/steps/0/steps/0/steps/0", "nested deeper than 5 levels"},
+		{"reserved", second(`"${item.x}"`), "/pipeline/1/with/payload", "item is known in the steps of flow.foreach only"},
 		{"output outside of expect", second(`"${output.x}"`), "/pipeline/1/with/payload", "output is known in expect only"},
 		{"saved under another name", second(`"${steps.a.body}"`), "/pipeline/1/with/payload", "the output of step a is saved as steps.first"},
 		{"slip in a step's name", second(`{"deep":["${steps.frist.body || 'x'}"]}`), "/pipeline/1/with/payload/deep/0", "did you mean steps.first?"},
@@ -220,15 +245,25 @@ func TestBuiltInsAreSound(t *testing.T) {
 		}
 		lookup, all := catalogue()
 		for _, with := range schema.Examples {
-			spec := ordinaut.TaskSpec{Pipeline: []ordinaut.Step{
-				{ID: "shop", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}, {ID: "a", Uses: a.Name, With: with},
-			}}
+			step := ordinaut.Step{ID: "a", Uses: a.Name, With: with}
+			inner := []ordinaut.Step{{ID: "in", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}}
+			switch a.Name {
+			case FlowForeach:
+				step.Steps = inner
+			case FlowParallel:
+				step.Branches = map[string][]ordinaut.Step{"one": inner}
+			case FlowSwitch:
+				step.Cases = []ordinaut.Case{{If: "true", Steps: inner}}
+			}
+			spec := ordinaut.TaskSpec{Pipeline: []ordinaut.Step{{ID: "shop", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}, step}}
 			if err := New(v).Check(spec, lookup, all); err != nil {
 				t.Errorf("%s: %v", a.Name, err)
 			}
 		}
 	}
-	if diff := cmp.Diff([]string{"data.transform", "event.publish", "http.request", "wait.sleep"}, names); diff != "" {
+	if diff := cmp.Diff([]string{
+		"data.assert", "data.transform", "event.publish", "flow.foreach", "flow.parallel", "flow.switch", "http.request", "wait.sleep",
+	}, names); diff != "" {
 		t.Error(diff)
 	}
 }

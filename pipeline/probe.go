@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
@@ -120,9 +119,9 @@ func (c *checker) checkProbe() *ordinaut.Error {
 	}
 	own := *c
 	// It is the first step of a pipeline of its own.
-	own.spec.Pipeline, own.saved, own.cursor = probe.Steps, map[string]int{ProbeStep: 0}, true
-	s := probe.Steps[0]
-	if err := own.step(0, s); err != nil {
+	own.spec.Pipeline, own.all, own.before, own.reach = probe.Steps, map[string]int{ProbeStep: 1}, nil, reach{cursor: true}
+	s := &probe.Steps[0]
+	if err := own.step(s); err != nil {
 		err.Pointer = atProbe + err.Pointer
 		err.Msg = "the probe: " + err.Msg
 		return err
@@ -135,10 +134,8 @@ func (c *checker) checkProbe() *ordinaut.Error {
 		}
 		return e
 	}
-	known := namesInExpect(action)
-	if known != nil {
-		known = append(slices.Clone(known), "cursor")
-	}
+	known := own.namesInExpect(action)
+	own.before = []*ordinaut.Step{s}
 	for _, x := range []struct {
 		key    string
 		parsed *expression
@@ -146,7 +143,7 @@ func (c *checker) checkProbe() *ordinaut.Error {
 		if x.parsed == nil {
 			continue
 		}
-		if fault := own.references(1, x.parsed, known, true); fault != "" {
+		if fault := own.references(x.parsed, known, true); fault != "" {
 			return ordinaut.Invalid(atCondition+"/"+x.key, "%s", strings.Replace(fault, "the expression", x.key+":", 1))
 		}
 	}

@@ -20,8 +20,10 @@ type Program struct {
 
 type step struct {
 	id           string
+	at           string // its JSON pointer
 	with         node
 	when, expect *expression
+	cases        []*expression // of flow.switch
 	// cursor reports whether the step is a probe, whose templates reach the cursor.
 	cursor bool
 }
@@ -35,17 +37,18 @@ type node struct {
 	array    bool
 }
 
-// Compile parses the expressions of steps. It returns an invalid_argument [ordinaut.Error] with the
-// JSON pointer of the first that is faulty. [Language.Check] finds more.
+// Compile parses the expressions of steps and of all within them. The methods of the program know a step
+// by its place in [ordinaut.AllSteps]. It returns an invalid_argument [ordinaut.Error] with the JSON pointer
+// of the first that is faulty. [Language.Check] finds more.
 func (l *Language) Compile(steps []ordinaut.Step) (*Program, error) {
-	p := &Program{steps: make([]step, len(steps)), funcs: l.funcs}
-	for i, s := range steps {
-		compiled, err := compileStep(s, "/pipeline/"+strconv.Itoa(i))
+	p := &Program{steps: make([]step, 0, len(steps)), funcs: l.funcs}
+	for at, s := range ordinaut.AllSteps(steps) {
+		compiled, err := compileStep(*s, "/pipeline"+at)
 		if err != nil {
 			err.Msg = fmt.Sprintf("step %q: %s", clip(s.ID, 63), err.Msg)
 			return nil, err
 		}
-		p.steps[i] = compiled
+		p.steps = append(p.steps, compiled)
 	}
 	return p, nil
 }
@@ -55,7 +58,7 @@ func compileStep(s ordinaut.Step, at string) (step, *ordinaut.Error) {
 	if failed != nil {
 		return step{}, failed
 	}
-	compiled := step{id: s.ID, with: with}
+	compiled := step{id: s.ID, at: at, with: with}
 	for _, condition := range []struct {
 		key, source string
 		into        **expression
@@ -69,8 +72,18 @@ func compileStep(s ordinaut.Step, at string) (step, *ordinaut.Error) {
 		}
 		*condition.into = x
 	}
+	for i, c := range s.Cases {
+		x, err := parseCondition(c.If)
+		if err != nil {
+			return step{}, ordinaut.Invalid(at+caseIf(i), "%s", err)
+		}
+		compiled.cases = append(compiled.cases, x)
+	}
 	return compiled, nil
 }
+
+// caseIf is the JSON pointer of a case's expression, from its step.
+func caseIf(i int) string { return "/cases/" + strconv.Itoa(i) + "/if" }
 
 func compileNode(v any, at string, depth int) (node, *ordinaut.Error) {
 	if depth > maxValueDepth {
@@ -161,7 +174,7 @@ func (p *Program) Render(i int, s *Scope) (map[string]any, error) {
 	v, failed := r.render(&st.with, "/with")
 	if failed != nil {
 		failed.Msg = fmt.Sprintf("step %q, %s: %s", st.id, failed.Pointer[1:], failed.Msg)
-		failed.Pointer = "/pipeline/" + strconv.Itoa(i) + failed.Pointer
+		failed.Pointer = st.at + failed.Pointer
 		return nil, failed
 	}
 	return v.(map[string]any), nil
@@ -234,6 +247,20 @@ func (p *Program) If(i int, s *Scope) (bool, error) {
 	return p.condition(i, "if", when, r)
 }
 
+// Case returns which case of step i applies, counted from 0, or -1 when none does.
+func (p *Program) Case(i int, s *Scope) (int, error) {
+	r, err := p.renderer(i, s)
+	if err != nil {
+		return -1, err
+	}
+	for n, x := range p.steps[i].cases {
+		if met, err := p.condition(i, caseIf(n)[1:], x, r); err != nil || met {
+			return n, err
+		}
+	}
+	return -1, nil
+}
+
 // Expect reports whether output meets the expectation of step i: it does when there is none. Names
 // are looked up in the output's own keys first, then as in every expression; output is the whole.
 func (p *Program) Expect(i int, output any, s *Scope) (bool, error) {
@@ -252,7 +279,7 @@ func (p *Program) Expect(i int, output any, s *Scope) (bool, error) {
 func (p *Program) condition(i int, key string, x *expression, r *renderer) (bool, error) {
 	v, err := x.eval(r)
 	if err != nil {
-		return false, ordinaut.Invalid("/pipeline/"+strconv.Itoa(i)+"/"+key, "step %q, %s: %s", p.steps[i].id, key, err)
+		return false, ordinaut.Invalid(p.steps[i].at+"/"+key, "step %q, %s: %s", p.steps[i].id, key, err)
 	}
 	return truthy(v), nil
 }

@@ -129,7 +129,10 @@ func TestSchemaHasTheKeysOfStep(t *testing.T) {
 	t.Parallel()
 	var schema struct {
 		Defs map[string]struct {
-			Properties           map[string]struct{ Enum []string }
+			Properties map[string]struct {
+				Enum []string
+				Else struct{ Enum []string }
+			}
 			AdditionalProperties any
 		} `json:"$defs"`
 	}
@@ -159,7 +162,7 @@ func TestSchemaHasTheKeysOfStep(t *testing.T) {
 	if diff := cmp.Diff(backoffs, schema.Defs["retry"].Properties["backoff"].Enum); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{string(ordinaut.OnErrorFail), string(ordinaut.OnErrorContinue)}, schema.Defs["step"].Properties["on_error"].Enum); diff != "" {
+	if diff := cmp.Diff([]string{string(ordinaut.OnErrorFail), string(ordinaut.OnErrorContinue)}, schema.Defs["step"].Properties["on_error"].Else.Enum); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -21,6 +21,11 @@ type Scope struct {
 	Run, Task map[string]any
 	// Event is the event that the run is about; nil when it is about none.
 	Event map[string]any
+	// Item is what flow.foreach is at, Index its place from 0; Index is nil outside of one.
+	Item  any
+	Index *int
+	// Failure tells the steps of on_error what has failed: its step, reason and message. It is nil elsewhere.
+	Failure map[string]any
 	// Cursor is what the probe before has left; only a [Probe]'s expressions reach it.
 	Cursor any
 	// Now is the time that now stands for.
@@ -43,6 +48,12 @@ func (s *Scope) root() (map[string]any, error) {
 	}
 	if s.Event != nil {
 		root["event"] = s.Event
+	}
+	if s.Index != nil {
+		root["item"], root["index"] = s.Item, float64(*s.Index)
+	}
+	if s.Failure != nil {
+		root["error"] = s.Failure
 	}
 	return root, nil
 }
@@ -76,7 +87,9 @@ func rootFault(name string, known []string) string {
 	shown := clip(name, 40)
 	switch name {
 	case "item", "index":
-		return shown + " is a reserved name that has no meaning here"
+		return shown + " is known in the steps of flow.foreach only"
+	case "error":
+		return "error is known in the steps of on_error only"
 	case "secrets", "secret", "env":
 		return shown + " cannot be read by expressions"
 	case "cursor":

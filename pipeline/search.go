@@ -23,7 +23,7 @@ func (l *Language) Parse(source string, known []string) (*Expression, error) {
 		return nil, ordinaut.Invalid("", "%s", err)
 	}
 	c := checker{Language: l}
-	if fault := c.references(0, x, known, true); fault != "" {
+	if fault := c.references(x, known, true); fault != "" {
 		return nil, ordinaut.Invalid("", "%s", fault)
 	}
 	return &Expression{parsed: x, funcs: l.funcs}, nil

@@ -25,7 +25,7 @@ const listProgress = `WITH r AS (
     SELECT 2, 'run.started', began_at, 'running', '', NULL, '' FROM r WHERE began_at IS NOT NULL
     UNION ALL
     SELECT seq, 'step.finished', finished_at, state, step_id, NULL, error
-    FROM step WHERE namespace_id = $1 AND run_id = $2 AND state <> 'waiting'
+    FROM step WHERE namespace_id = $1 AND run_id = $2 AND state NOT IN ('waiting', 'running')
     UNION ALL
     SELECT seq, type, at, state, step, percent, message FROM progress WHERE namespace_id = $1 AND run_id = $2
     UNION ALL

@@ -23,8 +23,8 @@ CROSS JOIN LATERAL (
     WHERE namespace_id = held.namespace_id AND run_id = held.run_id AND epoch = held.epoch FOR UPDATE
 ) AS l`
 
-// insertSteps writes results of steps under leases that the transaction holds locked. Only a waiting
-// result is ever replaced.
+// insertSteps writes results of steps under leases that the transaction holds locked. Only what is
+// not final is ever replaced.
 const insertSteps = `INSERT INTO step (namespace_id, run_id, step_id, uses, state, reason, error, tries, epoch, input,
     output, output_bytes, started_at, finished_at, wakes_at, seq)
 SELECT n.namespace_id, n.run_id, n.step_id, n.uses, n.state, n.reason, n.error, n.tries, n.epoch, n.input,
@@ -40,7 +40,7 @@ ON CONFLICT (namespace_id, run_id, step_id) DO UPDATE
 SET state = excluded.state, reason = excluded.reason, error = excluded.error, tries = excluded.tries, epoch = excluded.epoch,
     input = excluded.input, output = excluded.output, output_bytes = excluded.output_bytes,
     started_at = excluded.started_at, finished_at = excluded.finished_at, wakes_at = excluded.wakes_at, seq = excluded.seq
-WHERE step.state = 'waiting'`
+WHERE step.state IN ('waiting', 'running')`
 
 // insertProgress writes reports under leases that the transaction holds locked. One that is there
 // already is left: the batch was sent again because the answer to its commit was lost.

@@ -61,7 +61,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 	}
 }
 
-// recordNews returns the entries of a record's steps and reports, by seq. A waiting step has none.
+// recordNews returns the entries of a record's steps and reports, by seq. A step that has not ended has none of its own.
 func recordNews(r *ordinaut.Record, task ordinaut.TaskID) []news {
 	var all []news
 	add := func(reason ordinaut.Reason, entry ordinaut.Progress) {
@@ -71,7 +71,7 @@ func recordNews(r *ordinaut.Record, task ordinaut.TaskID) []news {
 		add("", p)
 	}
 	for _, st := range r.Steps {
-		if st.State == ordinaut.StepWaiting {
+		if !st.State.Final() {
 			continue
 		}
 		entry := ordinaut.Progress{Seq: st.Seq, Type: ordinaut.ProgressStep, State: string(st.State), Step: st.StepID, Message: st.Error}

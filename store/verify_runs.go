@@ -68,7 +68,7 @@ FROM (
     LEFT JOIN (
         SELECT namespace_id, run_id, count(*) AS entries, count(DISTINCT seq) AS seqs, min(seq) AS first, max(seq) AS last
         FROM (
-            SELECT namespace_id, run_id, seq FROM step WHERE state <> 'waiting' AND run_id >= uuid_at($2)
+            SELECT namespace_id, run_id, seq FROM step WHERE state NOT IN ('waiting', 'running') AND run_id >= uuid_at($2)
             UNION ALL SELECT namespace_id, run_id, seq FROM progress WHERE run_id >= uuid_at($2)
         ) AS entry GROUP BY namespace_id, run_id
     ) AS e ON e.namespace_id = r.namespace_id AND e.run_id = r.id
