@@ -265,6 +265,9 @@ func (j *judge) codeOfTime(t time.Time) ordinaut.VerdictCode {
 	pending := j.NextAt != nil && !t.Before(*j.NextAt)
 	switch {
 	case task.SnoozedAt != nil && t.Equal(*task.SnoozedAt):
+		if task.State == ordinaut.TaskPaused && (task.DueAt == nil || task.SnoozedUntil.Before(*task.DueAt)) {
+			return cmp.Or(task.PausedReason, ordinaut.ReasonPaused).Verdict() // whose end is waited for first
+		}
 		return ordinaut.ReasonSnoozed.Verdict()
 	case t.Before(task.CreatedAt) && task.Spec.Schedule.Kind != ordinaut.ScheduleOnce:
 		return ordinaut.VerdictOutsideVersion

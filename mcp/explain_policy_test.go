@@ -124,6 +124,18 @@ func explainedPolicies() []explained {
 			evidence: []string{"create_task", "snooze_task by operator"},
 		},
 		{
+			name: "paused, and snoozed before", verdict: ordinaut.ReasonPaused.Verdict(), fix: "resume_task",
+			cause: func(t *testing.T, h *house, v *visitor) object {
+				task := v.newTask(t, hourly("Hourly", nil))
+				next := h.nextAt(t, task)
+				v.must(t, "snooze_task", object{"task_id": task, "until": stamp(next.Add(30 * minute))})
+				v.must(t, "pause_task", object{"task_id": task})
+				return object{"task_id": task, "at": stamp(next)}
+			},
+			sentence: `It is due at AT but will be passed over, because the task was paused by operator at AT\.`,
+			evidence: []string{"pause_task by operator"},
+		},
+		{
 			name: "snoozed, and ran", verdict: ordinaut.ReasonSnoozed.Verdict(),
 			cause: func(t *testing.T, h *house, v *visitor) object {
 				task := v.newTask(t, hourly("Hourly", nil))
