@@ -23,6 +23,8 @@ type TaskHistory struct {
 	Runs []Run
 	// FailedSteps are the ids of the steps by which runs failed.
 	FailedSteps map[RunID]string
+	// SkippedSteps are the ids of the steps that runs left out because their if was false, in order.
+	SkippedSteps map[RunID][]string
 	// Changes are the latest changes of the task until now, oldest first.
 	Changes []TaskChange
 	// Condition is what is known of the task's condition; nil when it has none, or was never probed.

@@ -114,6 +114,9 @@ func (j *judge) runEvidence(r *ordinaut.Run) []Evidence {
 	if r.FinishedAt == nil {
 		return append(all, Evidence{At: j.Now, What: j.about(r) + " is " + string(r.State), ID: id})
 	}
+	for _, step := range j.SkippedSteps[r.ID] {
+		all = append(all, Evidence{At: *r.FinishedAt, What: "step " + step + " skipped (" + string(ordinaut.ReasonConditionFalse) + ")", ID: id})
+	}
 	what := j.about(r) + " " + string(r.State)
 	if r.Reason != "" {
 		what += " (" + string(r.Reason) + ")"

@@ -90,7 +90,7 @@ func runRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonWorkerCrashed:     fails("its worker died under it too often", again, makeUp),
 		ordinaut.ReasonTaskDeleted:       fails("the task was deleted meanwhile", "`create_task` with what it was", recreate),
 		ordinaut.ReasonSuperseded:        fails("the task was due again, and overlap is cancel_running", "`update_task`: `overlap` `buffer_one`", queueBehind),
-		ordinaut.ReasonConditionFalse:    {means: "the latest probe found the condition not met, or met with its run had already; or a step's condition was false", remedy: look + ", for a run that failed", problem: true, sentence: conditionSentence, fix: lookInto},
+		ordinaut.ReasonConditionFalse:    {means: "the latest probe found the condition not met, or met with its run had already", sentence: conditionSentence},
 		ordinaut.ReasonInternal:          fails("something went wrong inside Ordinaut; the log has the details", again, makeUp),
 	}
 }

@@ -18,6 +18,13 @@ func ranSentence(j *judge, f finding) string {
 			s += ", having started " + lasting(delay) + " late"
 		}
 	}
+	switch skipped := j.SkippedSteps[f.run.ID]; len(skipped) {
+	case 0:
+	case 1:
+		s += ", without its step " + skipped[0] + ", whose if was false"
+	default:
+		s += fmt.Sprintf(", without %d of its steps, whose if was false", len(skipped))
+	}
 	return ending(s)
 }
 

@@ -1,16 +1,9 @@
 package explain
 
-import (
-	"fmt"
+import "fmt"
 
-	"github.com/ordinaut/ordinaut"
-)
-
-// conditionSentence tells of a probe that asked for no run or, of another run, that a condition was false.
+// conditionSentence tells of a probe that asked for no run.
 func conditionSentence(j *judge, f finding) string {
-	if f.kind != ordinaut.RunProbe {
-		return failed("a condition was false")(j, f)
-	}
 	s := fmt.Sprintf("Its condition was looked at at %s and asked for no run", j.moment(f.first))
 	c := j.Condition
 	if c == nil || c.ProbedAt == nil || f.run == nil || f.run.FinishedAt == nil || c.ProbedAt.Before(*f.run.StartedAt) {

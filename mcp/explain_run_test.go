@@ -137,6 +137,34 @@ func TestExplainTaskTellsOfRuns(t *testing.T) {
 	}
 }
 
+// Of a run that succeeded it is told which steps it left out, and why.
+func TestExplainTaskTellsOfSkippedSteps(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	h.work(t)
+	step := func(id, when string) object {
+		return object{"id": id, "uses": "data.transform", "with": object{"input": 1, "expression": "@"}, "if": when}
+	}
+	for want, steps := range map[string][]object{
+		", without its step second, whose if was false.": {step("first", "params.on"), step("second", "!params.on")},
+		", without 2 of its steps, whose if was false.":  {step("first", "!params.on"), step("second", "params.on"), step("third", "!params.on")},
+		"ms.": {step("first", "params.on")},
+	} {
+		args := manual("Picky")
+		args["params"], args["pipeline"] = object{"on": true}, steps
+		task := v.newTask(t, args)
+		run := v.ended(t, v.must(t, "run_now", object{"task_id": task, "wait_seconds": 20}).text1(t, "run", "id"))
+		r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
+		if r.text1(t, "verdict") != string(ordinaut.VerdictRan) || !strings.HasSuffix(r.text1(t, "sentence"), want) {
+			t.Errorf("want %q: %s", want, r.text)
+		}
+		if len(steps) > 1 {
+			checkEvidence(t, r, []string{"started", "skipped (condition_false)", "succeeded"})
+		}
+	}
+}
+
 // A single run that nobody will repeat is tried again by hand: a change of the task would come too late.
 func TestExplainTaskTriesAFinishedTaskAgain(t *testing.T) {
 	t.Parallel()

@@ -68,7 +68,7 @@ WHERE t.namespace_id = $1 AND t.id = $2`
 	if h.Runs, err = r.runs(ctx, h, f.RunID); err != nil {
 		return h, err
 	}
-	if h.FailedSteps, err = r.failedSteps(ctx, h.Runs); err != nil {
+	if h.FailedSteps, h.SkippedSteps, err = r.oddSteps(ctx, h.Runs); err != nil {
 		return h, err
 	}
 	if h.Versions, err = r.versions(ctx, h.Since); err != nil {
@@ -181,29 +181,38 @@ WHERE r.namespace_id = $1 AND r.id = ANY ($2) AND r.task_id = $3`
 	return slices.CompactFunc(runs, func(a, b ordinaut.Run) bool { return a.ID == b.ID }), nil
 }
 
-// failedSteps returns the id of the last step that failed of each run that did not succeed. Served by step_pkey.
-func (r historyReader) failedSteps(ctx context.Context, runs []ordinaut.Run) (map[ordinaut.RunID]string, error) {
+// oddSteps returns of each run that has ended the id of the last step that failed it, and of those that were
+// skipped. Served by step_pkey.
+func (r historyReader) oddSteps(ctx context.Context, runs []ordinaut.Run) (failed map[ordinaut.RunID]string, skipped map[ordinaut.RunID][]string, err error) {
 	var ids [][16]byte
+	succeeded := map[ordinaut.RunID]bool{}
 	for i := range runs {
-		if s := runs[i].State; s.Terminal() && s != ordinaut.RunSucceeded {
+		if s := runs[i].State; s.Terminal() {
 			ids = append(ids, runs[i].ID)
+			succeeded[runs[i].ID] = s == ordinaut.RunSucceeded
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil //nolint:nilnil // none failed
+		return nil, nil, nil
 	}
-	type failed struct {
-		RunID  ordinaut.RunID `db:"run_id"`
-		StepID string         `db:"step_id"`
+	type odd struct {
+		RunID  ordinaut.RunID     `db:"run_id"`
+		StepID string             `db:"step_id"`
+		State  ordinaut.StepState `db:"state"`
 	}
-	const lookup = `SELECT run_id, step_id FROM step
-WHERE namespace_id = $1 AND run_id = ANY ($2) AND state = 'failed' ORDER BY seq`
-	rows, err := query[failed](ctx, r.tx, lookup, [16]byte(r.ns), ids)
-	steps := make(map[ordinaut.RunID]string, len(rows))
+	const lookup = `SELECT run_id, step_id, state FROM step
+WHERE namespace_id = $1 AND run_id = ANY ($2) AND state IN ('failed', 'skipped') ORDER BY seq`
+	rows, err := query[odd](ctx, r.tx, lookup, [16]byte(r.ns), ids)
+	failed, skipped = map[ordinaut.RunID]string{}, map[ordinaut.RunID][]string{}
 	for _, row := range rows {
-		steps[row.RunID] = row.StepID
+		switch {
+		case row.State == ordinaut.StepSkipped:
+			skipped[row.RunID] = append(skipped[row.RunID], row.StepID)
+		case !succeeded[row.RunID]:
+			failed[row.RunID] = row.StepID
+		}
 	}
-	return steps, err
+	return failed, skipped, err
 }
 
 // versions returns the latest definitions, back to the one in force at since. Served by task_version_pkey.
