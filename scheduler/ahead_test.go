@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/ordinaut/ordinaut"
 )
@@ -69,6 +70,73 @@ func TestAhead(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Law: what lies ahead of a task comes to pass: a scheduler that is always on time starts the same nominal
+// times at the same instants, whatever the policies.
+func TestWhatLiesAheadComesToPass(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		zone, err := time.LoadLocation(rapid.SampledFrom(restless).Draw(t, "zone"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := drawSchedule(t, zone)
+		s.CatchUp, s.Overlap = ordinaut.CatchUpLatest, ordinaut.OverlapAllow
+		s.MaxRuns = rapid.SampledFrom([]int{0, 0, 2}).Draw(t, "max runs")
+		now := drawInstant(t, zone)
+		due := ordinaut.DueTask{
+			TaskID: ordinaut.NewTaskID(), Schedule: s, State: ordinaut.TaskActive,
+			Calendars: drawCalendars(t, now), AgentQuiet: drawQuiet(t, now),
+		}
+		line, err := NewTimeline(s, due.TaskID, due.Calendars, due.AgentQuiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, ok := line.Plan().Next(now)
+		if !ok || line.Plan().checkShift(s, now) != nil {
+			return // Parse lets no such schedule pass
+		}
+		due.NextAt, due.DueAt = &next, next
+		task := ordinaut.Task{State: ordinaut.TaskActive, Spec: ordinaut.TaskSpec{Schedule: s}, NextAt: &next}
+		var foretold []string
+		for _, f := range line.Ahead(&task, now, 4) {
+			if f.Fate == ordinaut.FateStarted {
+				foretold = append(foretold, f.UTC.Format(time.RFC3339)+" at "+f.Due.Format(time.RFC3339Nano))
+			}
+		}
+		came, gaveUp := punctual(t, due, len(foretold))
+		if gaveUp {
+			came = append(came, foretold[len(came):]...) // policies leave so little that the test's patience ends
+		}
+		if diff := cmp.Diff(foretold, came); diff != "" {
+			t.Fatalf("%+v, quiet %+v, calendars %+v (-foretold +came)\n%s", s, due.AgentQuiet, due.Calendars, diff)
+		}
+	})
+}
+
+// punctual ticks whenever the task is due, and returns the first n starts. It gives up after a while, and says so.
+func punctual(t *rapid.T, task ordinaut.DueTask, n int) (came []string, gaveUp bool) {
+	decider := NewDecider(1)
+	for range 2000 {
+		if len(came) == n || task.NextAt == nil {
+			return came, false
+		}
+		decisions, undecided := decider.Decide(task.DueAt, []ordinaut.DueTask{task})
+		if len(undecided) > 0 {
+			t.Fatalf("undecided: %v", undecided)
+		}
+		for _, o := range decisions[0].Occurrences {
+			if o.Fate == ordinaut.FateStarted {
+				task.RunsStarted++
+				came = append(came, o.LastAt.UTC().Format(time.RFC3339)+" at "+task.DueAt.UTC().Format(time.RFC3339Nano))
+			}
+		}
+		if task.NextAt = decisions[0].NextAt; task.NextAt != nil {
+			task.DueAt = *decisions[0].DueAt
+		}
+	}
+	return came, true
 }
 
 func nextAt(text string) func(*ordinaut.Task) {
