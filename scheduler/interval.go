@@ -1,6 +1,7 @@
 package scheduler
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -26,8 +27,11 @@ func (i interval) next(after time.Time) (time.Time, bool) {
 	if after.Before(i.anchor) {
 		return i.anchor, true
 	}
-	n := after.Sub(i.anchor)/i.every + 1
-	return i.anchor.Add(n * i.every), true
+	passed := after.Sub(i.anchor)
+	if passed > math.MaxInt64-i.every {
+		return time.Time{}, false // 292 years on, where durations end
+	}
+	return i.anchor.Add((passed/i.every + 1) * i.every), true
 }
 
 func (i interval) count(after, through time.Time) int {

@@ -13,6 +13,10 @@ const (
 	maxQuietHours  = 20
 	maxBlackouts   = 50
 	maxBlackoutLen = 200 // of a note, in bytes
+	// minBlackout and maxBlackout are the years in which blackouts may lie.
+	minBlackout, maxBlackout = 1970, 2200
+	// longestBlackout bounds how many nominal times one may swallow.
+	longestBlackout = 366 * day
 )
 
 // ParseQuiet checks quiet hours that somebody wrote and returns them as they should be stored and shown:
@@ -117,6 +121,10 @@ func parseBlackouts(pointer string, all []ordinaut.Blackout) ([]ordinaut.Blackou
 		b.From, b.To = *micros(&b.From), *micros(&b.To)
 		if !b.To.After(b.From) {
 			return nil, invalid(at+"/to", b.From.Add(time.Hour).Format(time.RFC3339), "a blackout must end later than it begins (%s)", b.From.Format(time.RFC3339))
+		}
+		if b.From.Year() < minBlackout || b.To.Year() > maxBlackout || b.To.Sub(b.From) > longestBlackout {
+			return nil, invalid(at, "", "a blackout from %s to %s is out of range; allowed is one of at most %d days in the years %d to %d: pause_task with until keeps a task still for longer",
+				b.From.Format(time.RFC3339), b.To.Format(time.RFC3339), longestBlackout/day, minBlackout, maxBlackout)
 		}
 		if len(b.Note) > maxBlackoutLen {
 			return nil, invalid(at+"/note", "", "the note is %d bytes long; at most %d are allowed", len(b.Note), maxBlackoutLen)

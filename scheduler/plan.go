@@ -173,7 +173,8 @@ func (p *Plan) lastIn(first, now time.Time) time.Time {
 		return first
 	}
 	low, high := last, now // low is an occurrence; nothing lies in (high, now]
-	for step := last.Sub(first); now.Sub(low) > step; step *= 2 {
+	// A step that no longer fits a duration, after 292 years, is negative.
+	for step := last.Sub(first); step > 0 && now.Sub(low) > step; step *= 2 {
 		probe := now.Add(-step)
 		if at, ok := p.next(probe); ok && !at.After(now) {
 			low = at
