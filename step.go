@@ -50,7 +50,8 @@ type Block struct {
 	// Name is that of the branch; empty for what has none.
 	Name  string
 	Steps []Step
-	// Kind is the key that holds it: steps, branches, cases, default or on_error.
+	// Kind is the key that holds it: steps, branches, cases, default or on_error; in a task pipeline,
+	// on_failure or finally.
 	Kind string
 }
 
@@ -74,6 +75,38 @@ func (s *Step) Blocks() []Block {
 		all = append(all, Block{Pointer: "/on_error", Kind: "on_error", Steps: s.OnError.Steps})
 	}
 	return all
+}
+
+// Ends is what a pipeline does when its steps have ended.
+type Ends struct {
+	// Assert are expressions that must be true once all steps have succeeded, else the run fails.
+	Assert []string `json:"assert,omitempty"`
+	// Output is an expression whose value is the run's output; empty means that of the last step that succeeded.
+	Output string `json:"output,omitempty"`
+	// OnFailure are the steps that run when the run fails or its time is over.
+	OnFailure []Step `json:"on_failure,omitempty"`
+	// Finally are the steps that run after all others, whatever became of them, unless the run was canceled.
+	Finally []Step `json:"finally,omitempty"`
+}
+
+// Blocks returns the lists of steps of the task with their JSON pointers: pipeline, on_failure, finally.
+func (s *TaskSpec) Blocks() []Block {
+	return []Block{
+		{Pointer: "/pipeline", Kind: "pipeline", Steps: s.Pipeline},
+		{Pointer: "/on_failure", Kind: "on_failure", Steps: s.OnFailure},
+		{Pointer: "/finally", Kind: "finally", Steps: s.Finally},
+	}
+}
+
+// AllSteps yields each step of the task, outer ones first, with its JSON pointer.
+func (s *TaskSpec) AllSteps() iter.Seq2[string, *Step] {
+	return func(yield func(string, *Step) bool) {
+		for _, b := range s.Blocks() {
+			if !allSteps(b.Steps, b.Pointer, yield) {
+				return
+			}
+		}
+	}
 }
 
 // AllSteps yields each step of a list and all within it, outer ones first, with its JSON pointer from the

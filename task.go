@@ -24,6 +24,7 @@ type TaskSpec struct {
 	// Params are values that templates reach as params; run_now may override them key by key.
 	Params   map[string]any `json:"params,omitempty"`
 	Pipeline []Step         `json:"pipeline"`
+	Ends
 	// Priority orders queued runs: 1 goes first, 9 last; 5 is the default. A step of priority is
 	// worth ten seconds of waiting, so nothing starves.
 	Priority int `json:"priority"`

@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,11 +43,7 @@ func TestPageTellsWhatTheFlowGives(t *testing.T) {
 			return nil, failf(ordinaut.ReasonServerUnavailable, "the news are away")
 		},
 	}, func(t *testing.T, m *memStore) {
-		spec := ordinaut.TaskSpec{Title: "letter"}
-		if err := json.Unmarshal([]byte(fenced(t, "json flow")), &spec); err != nil {
-			t.Fatal(err)
-		}
-		r := m.ended(t, m.queue(m.task(spec), ""))
+		r := m.ended(t, m.queue(m.task(specOf(t, fenced(t, "json flow"))), ""))
 		var want any
 		if err := json.Unmarshal([]byte(fenced(t, "json letter")), &want); err != nil {
 			t.Fatal(err)
@@ -55,4 +52,31 @@ func TestPageTellsWhatTheFlowGives(t *testing.T) {
 			t.Errorf("%+v (-want +got):\n%s", r.out, diff)
 		}
 	})
+}
+
+// The example of what follows the pipeline ends as the page says.
+func TestPageTellsWhatFollows(t *testing.T) {
+	t.Parallel()
+	for accepted, want := range map[string]struct {
+		state  ordinaut.RunState
+		output string
+		events int
+		note   string
+	}{
+		`{"accepted": 1, "id": "m1"}`: {ordinaut.RunSucceeded, `{"city":"Chisinau","letter":"m1"}`, 0, "all is well"},
+		`{"accepted": 0, "id": "m1"}`: {ordinaut.RunFailed, "", 1, "expectation_failed"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			m := newMemStore()
+			stop := start(t, quietConfig(m, tools{"weather.now": answer(`{"degrees": 7}`), "mail.send": answer(accepted)}))
+			defer stop()
+			r := m.ended(t, m.queue(m.task(specOf(t, fenced(t, "json ends"))), ""))
+			if r.out.State != want.state || string(r.out.Output) != want.output || len(r.events) != want.events {
+				t.Errorf("%s: ended %+v with %d events", accepted, r.out, len(r.events))
+			}
+			if diff := cmp.Diff(map[string]any{"result": want.note}, outputOf(t, &r, "note")); diff != "" {
+				t.Errorf("%s: note (-want +got):\n%s", accepted, diff)
+			}
+		})
+	}
 }

@@ -21,8 +21,10 @@ const maxRunOutput = 64 << 10
 // is what becomes of a step alone.
 type ending struct {
 	outcome ordinaut.Outcome
-	step    *ordinaut.StepResult
-	events  []ordinaut.Event
+	// at is the step that failed, if one did.
+	at     string
+	step   *ordinaut.StepResult
+	events []ordinaut.Event
 	// verdict is what a probe found.
 	verdict *ordinaut.Verdict
 }
@@ -48,6 +50,8 @@ type frame struct {
 	cut map[string]int
 	// last is the output of the last step that succeeded.
 	last json.RawMessage
+	// lastEnd is when the last step ended.
+	lastEnd time.Time
 	// ack takes the answer to the one record that the frame waits for.
 	ack chan error
 	// shielded reports whether the run goes on when the block fails.
@@ -200,23 +204,32 @@ func aboutRun(a *attempt) map[string]any {
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// run interprets the pipeline. The last step's result is written together with the outcome; each other one
-// lands before the next step starts.
+// run interprets the pipeline and what comes after it. The last step's result is written together with the
+// outcome; each other one lands before the next step starts.
 func (x *frame) run() (ending, bool) {
+	end, ok := x.main()
+	if !ok || !x.prog.ends(end.outcome.State) {
+		return end, ok
+	}
+	return x.conclude(end)
+}
+
+// main interprets the steps of the pipeline.
+func (x *frame) main() (ending, bool) {
 	for i := range x.prog.steps {
 		st := &x.prog.steps[i]
-		if end, ok, over := x.over(st); over {
-			return end, ok
-		}
 		r, known := x.recorded.final(x.id(st))
 		v := verdict{result: r}
 		if !known {
+			if end, ok, over := x.over(st); over {
+				return end, ok
+			}
 			x.scope.Now = x.att.now()
 			if v = x.step(st); v.over != nil {
 				return v.over.ending, v.over.ok
 			}
 			if v.end != nil {
-				v.end.step = &v.result
+				v.end.step, v.end.at = &v.result, v.result.StepID
 				return *v.end, true
 			}
 			if last := i == len(x.prog.steps)-1; last && (v.result.State != ordinaut.StepFailed || len(st.handler) == 0) {
@@ -224,22 +237,32 @@ func (x *frame) run() (ending, bool) {
 				if x.prog.probe != nil {
 					return x.found(&v), true
 				}
-				return ending{outcome: x.succeeded(), step: &v.result, events: v.events}, true
+				return ending{outcome: x.came(), step: &v.result, events: v.events}, true
 			}
 			if err := x.att.record(x.ack, &v.result, v.events); err != nil {
 				return x.notRecorded(st, err)
 			}
 		}
 		x.keep(st, &v.result, v.value)
-		if v.result.State == ordinaut.StepFailed && len(st.handler) > 0 {
-			if came := x.handle(st, &v.result); came.over != nil {
-				return came.over.ending, came.over.ok
-			} else if came.end != nil {
-				return *came.end, true
-			}
+		if v.result.State != ordinaut.StepFailed {
+			continue
+		}
+		switch { // an earlier attempt may have come so far, and what follows a failure is under way
+		case v.result.Reason == ordinaut.ReasonRunTimedOut:
+			return x.timedOut(st, nil), true
+		case !st.OnError.Handled():
+			end := endFailed(v.result.Reason, x.sentence(st, &failure{reason: v.result.Reason, msg: v.result.Error}))
+			end.at = v.result.StepID
+			return end, true
+		}
+		if came := x.handle(st, &v.result); came.over != nil {
+			return came.over.ending, came.over.ok
+		} else if came.end != nil {
+			came.end.at = came.at
+			return *came.end, true
 		}
 	}
-	return ending{outcome: x.succeeded()}, true
+	return ending{outcome: x.came()}, true
 }
 
 // over reports whether the attempt is over before a step starts, and how.
@@ -263,6 +286,9 @@ func (x *frame) keep(st *step, r *ordinaut.StepResult, value any) {
 		}
 	}
 	x.scope.Steps[st.name] = nil
+	if r.FinishedAt != nil {
+		x.lastEnd = *r.FinishedAt
+	}
 	if r.State != ordinaut.StepSucceeded {
 		return
 	}
@@ -283,6 +309,7 @@ func (x *frame) keep(st *step, r *ordinaut.StepResult, value any) {
 
 func (x *execution) left() time.Duration { return time.Until(x.until) }
 
+// succeeded is the end of a run whose output is that of its last step.
 func (x *frame) succeeded() ordinaut.Outcome {
 	out := ordinaut.Outcome{State: ordinaut.RunSucceeded}
 	if len(x.last) <= maxRunOutput {
@@ -305,7 +332,7 @@ func (x *frame) stop(st *step, v verdict) (ending, bool) {
 }
 
 func (x *frame) timedOut(st *step, r *ordinaut.StepResult) ending {
-	return ending{step: r, outcome: ordinaut.Outcome{
+	return ending{at: x.id(st), step: r, outcome: ordinaut.Outcome{
 		State: ordinaut.RunTimedOut, Reason: ordinaut.ReasonRunTimedOut,
 		Error: fmt.Sprintf("the run's timeout of %s passed at step %q", x.prog.timeout, x.id(st)),
 	}}

@@ -33,6 +33,8 @@ type program struct {
 	retry    *ordinaut.Retry
 	steps    []step
 	code     *pipeline.Program
+	// onFailure and finally are what comes after the steps.
+	onFailure, finally []step
 	// probe is set when the program is that of a probe, whose one step is steps[0]; tellsCursor says
 	// whether any of its expressions may look at cursor.
 	probe       *pipeline.Probe
@@ -63,7 +65,7 @@ type block struct {
 // flow reports whether the step is one that holds others.
 func (s *step) flow() bool { return len(s.blocks) > 0 }
 
-// newSteps makes steps of a list and of all lists within. Their indices count as [ordinaut.AllSteps] does,
+// newSteps makes steps of a list and of all lists within. Their indices count as [ordinaut.TaskSpec.AllSteps] does,
 // from *next on.
 func newSteps(list []ordinaut.Step, next *int) []step {
 	steps := make([]step, len(list))
@@ -100,25 +102,28 @@ func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int, 
 	if err != nil {
 		return nil, err
 	}
-	code, err := language.Compile(spec.Pipeline)
+	code, err := language.Compile(spec)
 	if err != nil {
 		return nil, err
 	}
 	p := &program{
 		code: code, title: spec.Title, version: version, params: spec.Params, location: location, retry: spec.Retry,
 		timeout: time.Duration(cmp.Or(spec.TimeoutSeconds, defaultTimeoutSeconds)) * time.Second,
-		steps:   newSteps(spec.Pipeline, new(int)),
 	}
+	var next int
+	p.steps, p.onFailure, p.finally = newSteps(spec.Pipeline, &next), newSteps(spec.OnFailure, &next), newSteps(spec.Finally, &next)
 	run, task, event := regexp.MustCompile(`\brun\b`), regexp.MustCompile(`\btask\b`), regexp.MustCompile(`\bevent\b`)
-	for _, s := range ordinaut.AllSteps(spec.Pipeline) {
-		texts := []any{s.With, s.If, s.Expect}
+	texts := []any{spec.Output}
+	for _, assert := range spec.Assert {
+		texts = append(texts, assert)
+	}
+	for _, s := range spec.AllSteps() {
+		texts = append(texts, s.With, s.If, s.Expect)
 		for _, c := range s.Cases {
 			texts = append(texts, c.If)
 		}
-		p.tellsRun = p.tellsRun || mentions(texts, run)
-		p.tellsTask = p.tellsTask || mentions(texts, task)
-		p.tellsEvent = p.tellsEvent || mentions(texts, event)
 	}
+	p.tellsRun, p.tellsTask, p.tellsEvent = mentions(texts, run), mentions(texts, task), mentions(texts, event)
 	return p, nil
 }
 

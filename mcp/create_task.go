@@ -11,7 +11,8 @@ type createTaskArgs struct {
 	Title       string `json:"title"`
 	Description string `json:"description,omitempty"`
 	chosenSchedule
-	Pipeline       []ordinaut.Step `json:"pipeline"`
+	Pipeline []ordinaut.Step `json:"pipeline"`
+	ordinaut.Ends
 	Params         map[string]any  `json:"params,omitempty"`
 	Priority       int             `json:"priority,omitempty"`
 	TimeoutSeconds int             `json:"timeout_seconds,omitempty"`
@@ -37,7 +38,7 @@ func (a taskAnswer) text() string {
 
 func (s *Server) createTask(ctx context.Context, c *call, in createTaskArgs) (taskAnswer, error) {
 	d := draft{now: s.now(), spec: ordinaut.TaskSpec{
-		Title: in.Title, Description: in.Description, Pipeline: in.Pipeline, Params: in.Params,
+		Title: in.Title, Description: in.Description, Pipeline: in.Pipeline, Ends: in.Ends, Params: in.Params,
 		Priority: in.Priority, TimeoutSeconds: in.TimeoutSeconds, Retry: in.Retry,
 		PauseAfterFailures: defaultFailures,
 	}}

@@ -103,6 +103,9 @@ func define(in *inliner, validator *schemas.Validator, name string) (*definition
 			return nil, fmt.Errorf("define %s: %w", name, err)
 		}
 	}
+	if d.shown.output, err = tacit(d.shown.output); err != nil {
+		return nil, fmt.Errorf("define %s: %w", name, err)
+	}
 	if d.long, err = longTexts(d.input); err != nil {
 		return nil, fmt.Errorf("define %s: %w", name, err)
 	}

@@ -81,7 +81,7 @@ func TestToolsListIsGolden(t *testing.T) {
 // Every client pays for the list in every conversation.
 func TestToolsListIsThrifty(t *testing.T) {
 	t.Parallel()
-	const limit = 48 << 10
+	const limit = 46 << 10
 	if size := len(listed(t, offline(t))); size > limit {
 		t.Errorf("tools/list takes %d bytes, want at most %d", size, limit)
 	}

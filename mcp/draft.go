@@ -95,7 +95,7 @@ func usesServer(spec ordinaut.TaskSpec, server string) bool {
 	if rules := spec.Schedule.Rules; rules != nil && rules.Condition != nil && strings.HasPrefix(rules.Condition.Probe.Uses, server+".") {
 		return true
 	}
-	for _, step := range ordinaut.AllSteps(spec.Pipeline) {
+	for _, step := range spec.AllSteps() {
 		if strings.HasPrefix(step.Uses, server+".") {
 			return true
 		}

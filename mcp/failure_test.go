@@ -65,7 +65,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		},
 		"misspelt key": {
 			"create_task", with("shedule", object{"kind": "manual"}),
-			`invalid_argument at /shedule: is not a known key; did you mean schedule? Allowed: description, idempotency_key, params, pause_after_failures, pipeline, preview_id, priority, retry, schedule, timeout_seconds, title. Example: {"title":"Morning weather","schedule":{"kind":"cron","expr":"0 7 * * 1-5","timezone":"Europe/Chisinau"},"params":{"city":"Chisinau"},"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
+			`invalid_argument at /shedule: is not a known key; did you mean schedule? Allowed: assert, description, finally, idempotency_key, on_failure, output, params, pause_after_failures, pipeline, preview_id, priority, retry, schedule, timeout_seconds, title. Example: {"title":"Morning weather","schedule":{"kind":"cron","expr":"0 7 * * 1-5","timezone":"Europe/Chisinau"},"params":{"city":"Chisinau"},"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
 		},
 		"misspelt step key": {
 			"create_task", step("timeout", 5),
@@ -115,7 +115,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		"nothing to change": {
 			"update_task",
 			object{"task_id": id},
-			`invalid_argument: nothing to change: give at least one of title, description, schedule, preview_id, pipeline, params, priority, timeout_seconds, pause_after_failures, retry. Example: {"task_id":"` + exampleTask + `","if_version":1,"schedule":{"kind":"cron","expr":"30 7 * * *","timezone":"Europe/Chisinau"}} (REQ)`,
+			`invalid_argument: nothing to change: give at least one of title, description, schedule, preview_id, pipeline, assert, output, on_failure, finally, params, priority, timeout_seconds, pause_after_failures, retry. Example: {"task_id":"` + exampleTask + `","if_version":1,"schedule":{"kind":"cron","expr":"30 7 * * *","timezone":"Europe/Chisinau"}} (REQ)`,
 		},
 		"stale version": {
 			"update_task",

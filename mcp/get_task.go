@@ -27,7 +27,8 @@ type getTaskAnswer struct {
 	NextTimes []plannedTime   `json:"next_times"`
 	Excluded  []excludedTimes `json:"excluded,omitempty"`
 	Pipeline  []ordinaut.Step `json:"pipeline,omitempty"`
-	Params    map[string]any  `json:"params,omitempty"`
+	ordinaut.Ends
+	Params map[string]any `json:"params,omitempty"`
 	// AgentQuiet are the quiet hours of the task's owner, which bear on it too.
 	AgentQuiet *ordinaut.Quiet `json:"agent_quiet,omitempty"`
 	// Occurrences are there whenever they were asked for, so that none is told from not asked.
@@ -40,6 +41,9 @@ func (a getTaskAnswer) text() string {
 	b.WriteString(taskText(a.Task, a.Words, a.NextTimes, a.Excluded, nil))
 	if a.Pipeline != nil {
 		b.WriteString("\nPipeline: " + compact(a.Pipeline))
+	}
+	if ends := compact(a.Ends); ends != "{}" {
+		b.WriteString("\nAt its end: " + ends)
 	}
 	if a.Params != nil {
 		b.WriteString("\nParams: " + compact(a.Params))
@@ -80,7 +84,7 @@ func (s *Server) getTask(ctx context.Context, c *call, in getTaskArgs) (getTaskA
 	if in.Detail != detailFull {
 		return answer, nil
 	}
-	answer.Pipeline, answer.Params = task.Spec.Pipeline, task.Spec.Params
+	answer.Pipeline, answer.Ends, answer.Params = task.Spec.Pipeline, task.Spec.Ends, task.Spec.Params
 	if answer.AgentQuiet, err = s.cfg.Store.AgentQuiet(ctx, c.agent.NamespaceID, task.OwnerID); err != nil {
 		return getTaskAnswer{}, err
 	}

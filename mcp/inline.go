@@ -54,6 +54,15 @@ func newInliner(shared []byte) (*inliner, error) {
 	return in, nil
 }
 
+// tacit returns schema without descriptions and examples, for those that a model need not read. Docs keep them.
+func tacit(schema json.RawMessage) (json.RawMessage, error) {
+	w := inlining{inliner: &inliner{}, tacit: true}
+	if err := w.write(schema, 0); err != nil {
+		return nil, err
+	}
+	return w.buf.Bytes(), nil
+}
+
 // inline returns schema, compact and with every {"$ref": "shared.json#/name"} replaced. Members next
 // to a $ref override the fragment's own.
 func (in *inliner) inline(schema json.RawMessage, brief bool) (json.RawMessage, error) {
@@ -68,6 +77,7 @@ func (in *inliner) inline(schema json.RawMessage, brief bool) (json.RawMessage, 
 type inlining struct {
 	*inliner
 	brief bool
+	tacit bool
 	buf   bytes.Buffer
 }
 
@@ -108,6 +118,12 @@ func (w *inlining) writeObject(value json.RawMessage, depth int) error {
 		return w.write(object[i].value, depth+1)
 	} else if i >= 0 {
 		object = slices.Delete(object, i, i+1)
+	}
+	if w.tacit {
+		object = slices.DeleteFunc(object, func(m member) bool {
+			// Where its value is an object, it is a property of that name.
+			return (m.key == "description" || m.key == "examples") && m.value[0] != '{'
+		})
 	}
 	w.buf.WriteByte('{')
 	for i, m := range object {

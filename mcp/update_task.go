@@ -20,7 +20,8 @@ type updateTaskArgs struct {
 	Title       *string `json:"title,omitempty"`
 	Description *string `json:"description,omitempty"`
 	chosenSchedule
-	Pipeline           []ordinaut.Step `json:"pipeline,omitempty"`
+	Pipeline []ordinaut.Step `json:"pipeline,omitempty"`
+	changedEnds
 	Params             map[string]any  `json:"params,omitempty"`
 	Priority           *int            `json:"priority,omitempty"`
 	TimeoutSeconds     *int            `json:"timeout_seconds,omitempty"`
@@ -29,13 +30,26 @@ type updateTaskArgs struct {
 	IdempotencyKey     string          `json:"idempotency_key,omitempty"`
 }
 
+// changedEnds are the keys of [ordinaut.Ends] that a call changes. What is empty is taken away.
+type changedEnds struct {
+	Assert    *[]string        `json:"assert,omitempty"`
+	Output    *string          `json:"output,omitempty"`
+	OnFailure *[]ordinaut.Step `json:"on_failure,omitempty"`
+	Finally   *[]ordinaut.Step `json:"finally,omitempty"`
+}
+
+// some reports whether any is changed.
+func (e changedEnds) some() bool {
+	return e.Assert != nil || e.Output != nil || e.OnFailure != nil || e.Finally != nil
+}
+
 func (s *Server) updateTask(ctx context.Context, c *call, in updateTaskArgs) (taskAnswer, error) {
 	id, err := taskID(in.TaskID)
 	if err != nil {
 		return taskAnswer{}, err
 	}
 	if !in.changes() {
-		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, preview_id, pipeline, params, priority, timeout_seconds, pause_after_failures, retry")
+		return taskAnswer{}, ordinaut.Invalid("", "nothing to change: give at least one of title, description, schedule, preview_id, pipeline, assert, output, on_failure, finally, params, priority, timeout_seconds, pause_after_failures, retry")
 	}
 	for try := 1; ; try++ {
 		answer, err := s.tryUpdate(ctx, c, id, in)
@@ -67,7 +81,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 		next = d.first()
 	}
 	in.apply(&d.spec)
-	if in.Pipeline != nil || in.Params != nil || in.given() {
+	if in.Pipeline != nil || in.some() || in.Params != nil || in.given() {
 		if err := s.checkPipeline(ctx, c, &d); err != nil {
 			return taskAnswer{}, err
 		}
@@ -85,7 +99,7 @@ func (s *Server) tryUpdate(ctx context.Context, c *call, id ordinaut.TaskID, in 
 
 // changes reports whether the call changes anything.
 func (in updateTaskArgs) changes() bool {
-	return in.Title != nil || in.Description != nil || in.given() || in.Pipeline != nil ||
+	return in.Title != nil || in.Description != nil || in.given() || in.Pipeline != nil || in.some() ||
 		in.Params != nil || in.Priority != nil || in.TimeoutSeconds != nil || in.Retry != nil || in.PauseAfterFailures != nil
 }
 
@@ -99,6 +113,10 @@ func (in updateTaskArgs) apply(spec *ordinaut.TaskSpec) {
 	if in.Pipeline != nil {
 		spec.Pipeline = in.Pipeline
 	}
+	put(&spec.Assert, in.Assert)
+	put(&spec.Output, in.Output)
+	put(&spec.OnFailure, in.OnFailure)
+	put(&spec.Finally, in.Finally)
 	if in.Params != nil {
 		spec.Params = in.Params
 	}

@@ -20,14 +20,14 @@ func benchmarkSteps() []ordinaut.Step {
 func BenchmarkCompile(b *testing.B) {
 	steps, language := benchmarkSteps(), New(nil)
 	for b.Loop() {
-		if _, err := language.Compile(steps); err != nil {
+		if _, err := compiled(language, steps); err != nil {
 			b.Fatal(err)
 		}
 	}
 }
 
 func BenchmarkRender(b *testing.B) {
-	p, err := New(nil).Compile(benchmarkSteps())
+	p, err := compiled(New(nil), benchmarkSteps())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func BenchmarkRender(b *testing.B) {
 }
 
 func BenchmarkRenderPlain(b *testing.B) {
-	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"url": "https://e.com"}}})
+	p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", With: map[string]any{"url": "https://e.com"}}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func BenchmarkRenderPlain(b *testing.B) {
 }
 
 func BenchmarkIf(b *testing.B) {
-	p, err := New(nil).Compile(benchmarkSteps())
+	p, err := compiled(New(nil), benchmarkSteps())
 	if err != nil {
 		b.Fatal(err)
 	}

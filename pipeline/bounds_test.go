@@ -127,7 +127,7 @@ func TestBudgetIsSharedByAStep(t *testing.T) {
 	for i := range 100 {
 		with[fmt.Sprint("k", i)] = "x${params.text}"
 	}
-	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: with}})
+	p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", With: with}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestBudgetIsSharedByAStep(t *testing.T) {
 	for i := range 100 {
 		with[fmt.Sprint("k", i)] = "${length(params.list[?params.list[?@ > 5]]) || 0}"
 	}
-	if p, err = New(nil).Compile([]ordinaut.Step{{ID: "a", With: with}}); err != nil {
+	if p, err = compiled(New(nil), []ordinaut.Step{{ID: "a", With: with}}); err != nil {
 		t.Fatal(err)
 	}
 	list := make([]any, 50_000)
@@ -168,7 +168,7 @@ func TestExpressionsDoNotChangeTheirInput(t *testing.T) {
 // A fault in a long expression is told briefly and without what a terminal would obey.
 func TestMessagesAreBriefAndPlain(t *testing.T) {
 	t.Parallel()
-	_, err := New(nil).Compile([]ordinaut.Step{{ID: "a", If: "'" + strings.Repeat("x", 3000) + "\x1b[31m' ''"}})
+	_, err := compiled(New(nil), []ordinaut.Step{{ID: "a", If: "'" + strings.Repeat("x", 3000) + "\x1b[31m' ''"}})
 	var public *ordinaut.Error
 	if !errors.As(err, &public) || len(public.Msg) > 300 || strings.ContainsAny(public.Msg, "\x1b\n") {
 		t.Errorf("got %q", err)

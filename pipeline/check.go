@@ -31,14 +31,17 @@ func (l *Language) Check(spec ordinaut.TaskSpec, lookup func(name string) (ordin
 	if err := l.checkForm(spec); err != nil {
 		return err
 	}
-	if err := checkNames(spec.Pipeline); err != nil {
+	if err := checkNames(&spec); err != nil {
 		return err
 	}
 	c := checker{Language: l, spec: spec, lookup: lookup, names: names, all: map[string]int{}}
-	for at, s := range ordinaut.AllSteps(spec.Pipeline) {
-		c.all[savedAs(s)] = strings.Count(at, "/")
+	for at, s := range spec.AllSteps() {
+		c.all[savedAs(s)] = nesting(at)
 	}
 	if err := c.block(spec.Pipeline, "/pipeline"); err != nil {
+		return err
+	}
+	if err := c.checkEnds(); err != nil {
 		return err
 	}
 	if err := c.checkProbe(); err != nil {
@@ -66,7 +69,11 @@ func (l *Language) checkForm(spec ordinaut.TaskSpec) error {
 	if n := len(spec.Pipeline); n == 0 || n > maxSteps {
 		return ordinaut.Invalid("/pipeline", "has %d steps, want 1 to %d", n, maxSteps)
 	}
-	raw, err := json.Marshal(map[string]any{"pipeline": spec.Pipeline, "params": orEmpty(spec.Params)})
+	raw, err := json.Marshal(struct {
+		Pipeline []ordinaut.Step `json:"pipeline"`
+		Params   map[string]any  `json:"params"`
+		ordinaut.Ends
+	}{spec.Pipeline, orEmpty(spec.Params), spec.Ends})
 	if err != nil {
 		return ordinaut.Invalid("/pipeline", "holds a value that is no JSON")
 	}
@@ -89,10 +96,9 @@ func (l *Language) checkForm(spec ordinaut.TaskSpec) error {
 
 // checkNames holds that each id and each name under steps is used once, that there are not too many steps,
 // and that they are not nested too deep.
-func checkNames(steps []ordinaut.Step) error {
+func checkNames(spec *ordinaut.TaskSpec) error {
 	ids, saved, total := map[string]bool{}, map[string]string{}, 0
-	for at, s := range ordinaut.AllSteps(steps) {
-		at = "/pipeline" + at
+	for at, s := range spec.AllSteps() {
 		total++
 		switch other, taken := saved[savedAs(s)]; {
 		case total > maxAllSteps:

@@ -66,7 +66,7 @@ func (c *checker) stepFault(name string) string {
 	switch {
 	case saved && c.own != nil && savedAs(c.own) == name:
 		return fmt.Sprintf("steps.%s is this step's own output, which is not there yet", clip(name, 63))
-	case saved && depth > 1:
+	case saved && depth > 0:
 		return fmt.Sprintf("steps.%s is the output of a step inside another, and not reached from here", clip(name, 63))
 	case saved:
 		return fmt.Sprintf("steps.%s is the output of a later step; steps run in order", clip(name, 63))

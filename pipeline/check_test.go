@@ -147,7 +147,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"fault in a case", `{"pipeline":[{"id":"a","uses":"flow.switch","cases":[{"if":"stps.x","steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]}]}]}`, "/pipeline/0/cases/0/if", "did you mean steps?"},
 		{"out of foreach", `{"pipeline":[{"id":"a","uses":"flow.foreach","with":{"items":[1]},"steps":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}]},{"id":"c","uses":"wait.sleep","with":{"seconds":"${steps.b.x}"}}]}`, "/pipeline/1/with/seconds", "inside another, and not reached from here"},
 		{"other branch", `{"pipeline":[{"id":"a","uses":"flow.parallel","branches":{"x":[{"id":"b","uses":"wait.sleep","with":{"seconds":1}}],"y":[{"id":"c","uses":"wait.sleep","with":{"seconds":"${steps.b.x}"}}]}}]}`, "/pipeline/0/branches/y/0/with/seconds", "not reached from here"},
-		{"error outside", second(`"${error.message}"`), "/pipeline/1/with/payload", "error is known in the steps of on_error only"},
+		{"error outside", second(`"${error.message}"`), "/pipeline/1/with/payload", "error is known in the steps of on_error, on_failure and finally only"},
 		{"too deep", `{"pipeline":[` + nested(7) + `]}`, "/pipeline/0/steps/0/steps/0/steps/0/steps/0/steps/0/steps/0", "nested deeper than 5 levels"},
 		{"reserved", second(`"${item.x}"`), "/pipeline/1/with/payload", "item is known in the steps of flow.foreach only"},
 		{"output outside of expect", second(`"${output.x}"`), "/pipeline/1/with/payload", "output is known in expect only"},

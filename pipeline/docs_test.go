@@ -79,12 +79,12 @@ func TestPageShowsSoundPipelines(t *testing.T) {
 	text, _ := page(t)
 	known, names := catalogue()
 	lookup := func(name string) (ordinaut.Action, bool) {
-		if a, ok := known(name); ok || !slices.Contains([]string{"weather.now", "mail.unread", "news.latest"}, name) {
+		if a, ok := known(name); ok || !slices.Contains([]string{"weather.now", "mail.unread", "mail.send", "news.latest"}, name) {
 			return a, ok
 		}
 		return ordinaut.Action{Name: name}, true
 	}
-	for _, kind := range []string{"json", "json flow"} {
+	for _, kind := range []string{"json", "json flow", "json ends"} {
 		var spec ordinaut.TaskSpec
 		if err := json.Unmarshal([]byte(fenced(t, text, kind)), &spec); err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestPageTellsWhatTemplatesGive(t *testing.T) {
 	t.Parallel()
 	text, scope := page(t)
 	for _, row := range table(t, text, "| template | gives |") {
-		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": code(row[0])}}})
+		p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", With: map[string]any{"v": code(row[0])}}})
 		if err != nil {
 			t.Errorf("%s: %v", row[0], err)
 			continue
@@ -121,7 +121,7 @@ func TestPageTellsWhichConditionsHold(t *testing.T) {
 	t.Parallel()
 	text, scope := page(t)
 	for _, row := range table(t, text, "| condition | holds |") {
-		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", Expect: code(row[0])}})
+		p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", Expect: code(row[0])}})
 		if err != nil {
 			t.Errorf("%s: %v", row[0], err)
 			continue

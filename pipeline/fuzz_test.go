@@ -19,9 +19,9 @@ func FuzzTemplate(f *testing.F) {
 	scope := testScope(f)
 	language := New(nil)
 	f.Fuzz(func(t *testing.T, text string) {
-		p, err := language.Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}, If: text, Expect: text}})
+		p, err := compiled(language, []ordinaut.Step{{ID: "a", With: map[string]any{"v": text}, If: text, Expect: text}})
 		if err != nil {
-			if p, err = language.Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}}}); err != nil {
+			if p, err = compiled(language, []ordinaut.Step{{ID: "a", With: map[string]any{"v": text}}}); err != nil {
 				return
 			}
 		}

@@ -119,7 +119,7 @@ func (c *checker) checkProbe() *ordinaut.Error {
 	}
 	own := *c
 	// It is the first step of a pipeline of its own.
-	own.spec.Pipeline, own.all, own.before, own.reach = probe.Steps, map[string]int{ProbeStep: 1}, nil, reach{cursor: true}
+	own.spec.Pipeline, own.all, own.before, own.reach = probe.Steps, map[string]int{ProbeStep: 0}, nil, reach{cursor: true}
 	s := &probe.Steps[0]
 	if err := own.step(s); err != nil {
 		err.Pointer = atProbe + err.Pointer

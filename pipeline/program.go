@@ -14,8 +14,10 @@ import (
 
 // Program is a pipeline whose expressions are parsed. It is safe for concurrent use.
 type Program struct {
-	steps []step
-	funcs *library
+	steps  []step
+	funcs  *library
+	assert []*expression
+	output *expression
 }
 
 type step struct {
@@ -37,13 +39,17 @@ type node struct {
 	array    bool
 }
 
-// Compile parses the expressions of steps and of all within them. The methods of the program know a step
-// by its place in [ordinaut.AllSteps]. It returns an invalid_argument [ordinaut.Error] with the JSON pointer
-// of the first that is faulty. [Language.Check] finds more.
-func (l *Language) Compile(steps []ordinaut.Step) (*Program, error) {
-	p := &Program{steps: make([]step, 0, len(steps)), funcs: l.funcs}
-	for at, s := range ordinaut.AllSteps(steps) {
-		compiled, err := compileStep(*s, "/pipeline"+at)
+// Compile parses the expressions of a task. The methods of the program know a step by its place in
+// [ordinaut.TaskSpec.AllSteps]. It returns an invalid_argument [ordinaut.Error] with the JSON pointer of the
+// first that is faulty. [Language.Check] finds more.
+func (l *Language) Compile(spec *ordinaut.TaskSpec) (*Program, error) {
+	p := &Program{steps: make([]step, 0, len(spec.Pipeline)), funcs: l.funcs}
+	var failed *ordinaut.Error
+	if p.assert, p.output, failed = compileEnds(&spec.Ends); failed != nil {
+		return nil, failed
+	}
+	for at, s := range spec.AllSteps() {
+		compiled, err := compileStep(*s, at)
 		if err != nil {
 			err.Msg = fmt.Sprintf("step %q: %s", clip(s.ID, 63), err.Msg)
 			return nil, err

@@ -43,7 +43,7 @@ func testScope(t testing.TB) *Scope {
 
 func renderOne(t testing.TB, text any) (any, error) {
 	t.Helper()
-	p, err := New(nil).Compile([]ordinaut.Step{{ID: "one", Uses: "x", With: map[string]any{"v": text}}})
+	p, err := compiled(New(nil), []ordinaut.Step{{ID: "one", Uses: "x", With: map[string]any{"v": text}}})
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func TestConditions(t *testing.T) {
 		"message_id != null": true, "output.message_id == 7": true, "missing": false, "list": false, "!list": true, "`0`": true, "0": true,
 		"''": false, "${message_id}": true, "steps == 'own'": true, "params.limit == 5": true, "output.output == 'inner'": true, "$.message_id": true,
 	} {
-		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", Expect: expr}})
+		p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", Expect: expr}})
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 			continue
@@ -209,7 +209,7 @@ func TestConditions(t *testing.T) {
 		}
 	}
 	for expr, want := range map[string]bool{"": true, "steps.weather.body.temperature > 30": true, "steps.skipped.ok": false, "params.on": true, "not_null(params.none, false)": false} {
-		p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", If: expr}})
+		p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", If: expr}})
 		if err != nil {
 			t.Errorf("%s: %v", expr, err)
 			continue
@@ -218,7 +218,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("if %s is %v, %v; want %v", expr, got, err, want)
 		}
 	}
-	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", Expect: "output == 'text'"}})
+	p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", Expect: "output == 'text'"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,4 +243,9 @@ func TestSearch(t *testing.T) {
 	if _, err := New(nil).Search("@", math.Inf(1)); err == nil {
 		t.Error("infinity was given")
 	}
+}
+
+// compiled compiles steps alone.
+func compiled(l *Language, steps []ordinaut.Step) (*Program, error) {
+	return l.Compile(&ordinaut.TaskSpec{Pipeline: steps})
 }

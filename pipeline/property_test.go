@@ -44,7 +44,7 @@ func drawValue(t *rapid.T, depth int) any {
 }
 
 func renderWith(t interface{ Fatal(...any) }, text any, params map[string]any) any {
-	p, err := New(nil).Compile([]ordinaut.Step{{ID: "a", With: map[string]any{"v": text}}})
+	p, err := compiled(New(nil), []ordinaut.Step{{ID: "a", With: map[string]any{"v": text}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,8 @@ type Scope struct {
 	// Item is what flow.foreach is at, Index its place from 0; Index is nil outside of one.
 	Item  any
 	Index *int
-	// Failure tells the steps of on_error what has failed: its step, reason and message. It is nil elsewhere.
+	// Failure tells the steps of on_error, on_failure and finally what has failed: its step, reason and
+	// message. It is nil where nothing has.
 	Failure map[string]any
 	// Cursor is what the probe before has left; only a [Probe]'s expressions reach it.
 	Cursor any
@@ -52,6 +53,7 @@ func (s *Scope) root() (map[string]any, error) {
 	if s.Index != nil {
 		root["item"], root["index"] = s.Item, float64(*s.Index)
 	}
+	root["error"] = nil
 	if s.Failure != nil {
 		root["error"] = s.Failure
 	}
@@ -89,7 +91,7 @@ func rootFault(name string, known []string) string {
 	case "item", "index":
 		return shown + " is known in the steps of flow.foreach only"
 	case "error":
-		return "error is known in the steps of on_error only"
+		return "error is known in the steps of on_error, on_failure and finally only"
 	case "secrets", "secret", "env":
 		return shown + " cannot be read by expressions"
 	case "cursor":
