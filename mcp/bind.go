@@ -121,6 +121,9 @@ func arguments[In any](d *definition, c *call, req mcp.CallToolRequest) (In, err
 		return none, err
 	}
 	in, err := decode[In](args)
+	if bad, ok := errors.AsType[*time.ParseError](err); ok {
+		return none, notInstant(args, bad.Value)
+	}
 	if err != nil {
 		return none, fmt.Errorf("decode arguments that fit the schema: %w", err)
 	}

@@ -106,3 +106,37 @@ func decode[In any](args map[string]any) (In, error) {
 	dec.DisallowUnknownFields()
 	return in, dec.Decode(&in)
 }
+
+// notInstant is the error for a text that the schema lets pass as an instant and that is none.
+func notInstant(args map[string]any, text string) error {
+	pointer := find(args["schedule"], text, "/schedule")
+	if pointer == "" {
+		pointer = find(args, text, "")
+	}
+	bad := ordinaut.Invalid(pointer, "is not an instant; write RFC 3339, as in 2030-05-01T09:00:00+02:00")
+	bad.Example = "2030-05-01T09:00:00Z"
+	return bad
+}
+
+// find returns the pointer of a text within value; "" when it is not there.
+func find(value any, text, pointer string) string {
+	switch value := value.(type) {
+	case string:
+		if value == text {
+			return pointer
+		}
+	case []any:
+		for i, item := range value {
+			if found := find(item, text, pointer+"/"+strconv.Itoa(i)); found != "" {
+				return found
+			}
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(value)) {
+			if found := find(value[key], text, pointer+schemas.Pointer(key)); found != "" {
+				return found
+			}
+		}
+	}
+	return ""
+}

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -245,6 +246,31 @@ func TestPreviewFindings(t *testing.T) {
 	} {
 		if r := v.must(t, "preview_schedule", object{"schedule": schedule}); !strings.Contains(r.text, want) {
 			t.Errorf("%v: %q is not in %s", schedule, want, r.text)
+		}
+	}
+}
+
+// An instant that is none is the caller's fault, and is named.
+func TestInstantsThatAreNoneAreRefused(t *testing.T) {
+	t.Parallel()
+	_, v := newWednesday(t)
+	daily := func(more object) object {
+		schedule := object{"kind": "cron", "expr": "0 9 * * *", "timezone": "UTC"}
+		maps.Copy(schedule, more)
+		return object{"schedule": schedule}
+	}
+	for pointer, args := range map[string]object{
+		"/schedule/quiet/blackouts/0/to": daily(object{"quiet": object{"blackouts": []object{{"from": "2026-12-24T00:00:00Z", "to": "tomorrow"}}}}),
+		"/schedule/quiet/blackouts/1/from": daily(object{"quiet": object{"blackouts": []object{
+			{"from": "2026-12-24T00:00:00Z", "to": "2026-12-25T00:00:00Z"}, {"from": "10000-01-01T00:00:00Z", "to": "2026-12-25T00:00:00Z"},
+		}}}),
+		"/schedule/condition/deadline": {"schedule": object{"kind": "condition", "condition": object{
+			"every": "PT5M", "probe": object{"uses": "http.request", "with": object{"url": "https://example.com"}}, "when": "status != `200`", "deadline": "2026-02-30T00:00:00Z",
+		}}},
+	} {
+		r := v.call(t, "preview_schedule", args)
+		if !r.failed || !strings.HasPrefix(r.text, "invalid_argument at "+pointer+": ") || !strings.Contains(r.text, "RFC 3339") {
+			t.Errorf("%s: %s", pointer, r.text)
 		}
 	}
 }
