@@ -2,6 +2,7 @@ package executor
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -107,6 +108,11 @@ func (x *frame) settle(st *step, v *verdict) (passage, bool) {
 		x.recorded.put(&v.result)
 	}
 	if v.end == nil {
+		if bytes := x.recorded.size(); bytes > maxFlowOutputs {
+			end := endFailed(ordinaut.ReasonOutputInvalid, fmt.Sprintf(
+				"step %q: with its output the steps within flows have given %d bytes, at most %d are kept of one run; take less of each", x.id(st), bytes, maxFlowOutputs))
+			return passage{end: &end, at: x.id(st)}, true
+		}
 		return passage{}, false
 	}
 	came := passage{end: v.end, at: x.id(st)}

@@ -14,6 +14,10 @@ import (
 // items.
 const maxFlowInput = 1 << 20
 
+// maxFlowOutputs is how much the outputs of all steps within the flows of a run may come to, in bytes: a worker
+// holds them until the run ends.
+const maxFlowOutputs = 64 << 20
+
 // branch is one list of steps of a flow.
 type branch struct {
 	// frame makes the frame that it runs in, which is in once the branch has begun.
@@ -21,6 +25,8 @@ type branch struct {
 	in    *frame
 	steps []step
 	came  passage
+	// closed says that nothing is reached from outside but the last output.
+	closed bool
 }
 
 // branchOutcome is what the flow's output says of a branch.
@@ -126,6 +132,9 @@ func (g *gathering) work(branches []branch) {
 			if !g.pause(b) {
 				return
 			}
+		}
+		if b.closed {
+			b.in.scope.Steps, b.in.cut = nil, nil
 		}
 		g.count(b)
 	}

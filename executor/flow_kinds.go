@@ -12,7 +12,7 @@ func (x *frame) foreach(st *step, v verdict, input map[string]any) verdict {
 	branches := make([]branch, len(items))
 	failures := whole(input["max_failures"], 0)
 	for i, item := range items {
-		branches[i] = branch{steps: st.blocks[0].steps, frame: func() *frame {
+		branches[i] = branch{steps: st.blocks[0].steps, closed: true, frame: func() *frame {
 			in := x.within(x.id(st)+"["+strconv.Itoa(i)+"].", st.OnError.Handled() || failures > 0)
 			in.scope.Item, in.scope.Index = item, &i
 			return in

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -299,6 +300,19 @@ func TestCancelClosesAFlow(t *testing.T) {
 			if !s.State.Final() {
 				t.Errorf("step %s is still %s", name, s.State)
 			}
+		}
+	})
+}
+
+// What the items give is bounded in all: a worker holds it until the run ends.
+func TestForeachBoundsItsOutputs(t *testing.T) {
+	long := `"` + strings.Repeat("x", maxOutput-2) + `"`
+	law(t, tools{"s.long": answer(long)}, func(t *testing.T, m *memStore) {
+		items, _ := json.Marshal(make([]int, 100))
+		id := m.queue(m.task(pipelineOf(t, `[{"id": "each", "uses": "flow.foreach", "with": {"items": `+string(items)+`, "concurrency": 2}, "steps": [{"id": "long", "uses": "s.long"}]}]`)), "")
+		r := m.ended(t, id)
+		if r.out.State != ordinaut.RunFailed || r.out.Reason != ordinaut.ReasonOutputInvalid || len(r.steps) > 68 {
+			t.Errorf("ended %s(%s) %q after %d steps", r.out.State, r.out.Reason, r.out.Error, len(r.steps))
 		}
 	})
 }

@@ -10,8 +10,9 @@ import (
 // recorded is what is known of the steps of a run: what earlier attempts left, and what this one has recorded
 // within flows, where a step may be come to again. It is safe for concurrent use.
 type recorded struct {
-	mu   sync.Mutex
-	byID map[string]ordinaut.StepResult
+	mu    sync.Mutex // guards what follows
+	byID  map[string]ordinaut.StepResult
+	bytes int // of outputs
 }
 
 func (r *recorded) put(s *ordinaut.StepResult) {
@@ -20,7 +21,15 @@ func (r *recorded) put(s *ordinaut.StepResult) {
 	if r.byID == nil {
 		r.byID = make(map[string]ordinaut.StepResult)
 	}
+	r.bytes += len(s.Output) - len(r.byID[s.StepID].Output)
 	r.byID[s.StepID] = *s
+}
+
+// size returns how much the outputs come to, in bytes.
+func (r *recorded) size() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.bytes
 }
 
 func (r *recorded) get(id string) (ordinaut.StepResult, bool) {
