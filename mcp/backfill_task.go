@@ -97,6 +97,10 @@ func (s *Server) pastRange(in backfillTaskArgs) (from, until time.Time, err erro
 	}
 	now := s.now()
 	switch {
+	case first == nil:
+		return from, until, ordinaut.Invalid("/from", "is empty; write RFC 3339, as in %s", stamp(now.AddDate(0, 0, -1).Truncate(time.Hour)))
+	case last == nil:
+		return from, until, ordinaut.Invalid("/until", "is empty; write RFC 3339, as in %s", stamp(now.Truncate(time.Hour)))
 	case last.After(now):
 		bad := ordinaut.Invalid("/until", "until lies ahead: only what has passed can be made up for; it is now %s", stamp(now))
 		bad.Example = stamp(now.Truncate(time.Minute))

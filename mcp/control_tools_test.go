@@ -182,6 +182,8 @@ func TestBackfillTask(t *testing.T) {
 		example string
 	}{
 		"too many":  {object{"from": "2026-01-01T00:00:00Z", "until": "2026-06-01T00:00:00Z"}, "/until", "2026-02-11T16:30:00Z"},
+		"no start":  {object{"from": ""}, "/from", ""},
+		"no end":    {object{"until": ""}, "/until", ""},
 		"ahead":     {object{"until": "2999-01-01T00:00:00Z"}, "/until", ""},
 		"backwards": {object{"until": "2026-01-01T00:00:00Z"}, "/until", ""},
 		"no time":   {object{"from": "yesterday"}, "/from", ""},
