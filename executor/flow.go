@@ -57,14 +57,13 @@ func (x *frame) flow(st *step, v verdict, input map[string]any, bytes int, resum
 	}
 	v.result.Tries = 1
 	if !resumed {
-		if bytes > maxFlowInput {
+		switch {
+		case bytes > maxFlowInput:
 			return x.fail(st, v, failf(ordinaut.ReasonInputInvalid, "its input has %d bytes, at most %d are allowed", bytes, maxFlowInput))
-		}
-		raw, err := json.Marshal(input)
-		if err != nil {
+		case v.result.Input == nil:
 			return x.fail(st, v, failf(ordinaut.ReasonInputInvalid, "its input is no JSON"))
 		}
-		v.result.Input, v.result.State = raw, ordinaut.StepRunning
+		v.result.State = ordinaut.StepRunning
 		if err := x.att.record(x.ack, &v.result, nil); err != nil {
 			end, ok := x.notRecorded(st, err)
 			v.over = &over{end, ok}

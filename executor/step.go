@@ -72,7 +72,11 @@ func (x *frame) try(st *step) verdict {
 		return x.fail(st, v, f)
 	}
 	raw, err := json.Marshal(input)
-	if err == nil && len(raw) <= maxInput {
+	limit := maxInput
+	if st.flow() {
+		limit = maxFlowInput
+	}
+	if err == nil && len(raw) <= limit {
 		v.result.Input = raw
 	}
 	if st.flow() {
