@@ -38,16 +38,18 @@ func TestResume(t *testing.T) {
 		{"a flow that bore failures", each, "each=succeeded/-/in each[0].a=failed each[0].b=failed", "each each[0].a each[0].b", ""},
 		{"what follows a failure", list, "a=succeeded b=failed alarm=succeeded tidy=succeeded close=succeeded", "a", ""},
 		{"what follows a success", list, "a=succeeded b=succeeded c=succeeded tidy=succeeded close=failed", "a b c tidy", ""},
-		{"flows in flows", nested, "out=failed/action_failed/in out[0].both=succeeded/-/in out[0].in=succeeded/-/in out[0].in[0].s=succeeded out[0].t=succeeded " +
-			"out[1].both=failed/action_failed/in out[1].in=failed/canceled/in out[1].in[0].s=succeeded out[1].in[1].s=failed out[1].t=failed",
-			"out[0].both out[0].in out[0].in[0].s out[0].t out[1].in[0].s", "out out[1].both out[1].in"},
+		{
+			"flows in flows", nested, "out=failed/action_failed/in out[0].both=succeeded/-/in out[0].in=succeeded/-/in out[0].in[0].s=succeeded out[0].t=succeeded " +
+				"out[1].both=failed/action_failed/in out[1].in=failed/canceled/in out[1].in[0].s=succeeded out[1].in[1].s=failed out[1].t=failed",
+			"out[0].both out[0].in out[0].in[0].s out[0].t out[1].in[0].s", "out out[1].both out[1].in",
+		},
 	} {
 		spec := TaskSpec{Ends: Ends{OnFailure: []Step{{ID: "alarm"}}, Finally: []Step{{ID: "tidy"}, {ID: "close"}}}}
 		if err := json.Unmarshal([]byte("["+tc.steps+"]"), &spec.Pipeline); err != nil {
 			t.Fatal(err)
 		}
 		var recorded []StepResult
-		for _, text := range strings.Fields(tc.recorded) {
+		for text := range strings.FieldsSeq(tc.recorded) {
 			id, rest, _ := strings.Cut(text, "=")
 			parts := strings.Split(rest+"//", "/")
 			r := StepResult{StepID: id, State: StepState(parts[0]), Reason: Reason(strings.Trim(parts[1], "-"))}

@@ -45,11 +45,12 @@ const (
 	RunCondition RunKind = "condition" // by a condition that was met
 	RunProbe     RunKind = "probe"     // a look at a condition; it runs the probe, not the pipeline
 	RunBackfill  RunKind = "backfill"  // by backfill_task, for a time that has passed
+	RunRetry     RunKind = "retry"     // by retry_run, of a run that has ended
 )
 
 // RunKinds lists every [RunKind].
 func RunKinds() []RunKind {
-	return []RunKind{RunScheduled, RunManual, RunEvent, RunCondition, RunProbe, RunBackfill}
+	return []RunKind{RunScheduled, RunManual, RunEvent, RunCondition, RunProbe, RunBackfill, RunRetry}
 }
 
 // Run is one execution of a task. All times are UTC.
@@ -68,7 +69,9 @@ type Run struct {
 	Output      json.RawMessage `json:"output,omitempty" db:"output"`
 	NominalAt   *time.Time      `json:"nominal_at,omitempty" db:"nominal_at"`
 	// EventID is the event that the run is about, if it is about one.
-	EventID    EventID    `json:"event_id,omitzero" db:"event_id"`
+	EventID EventID `json:"event_id,omitzero" db:"event_id"`
+	// RetryOf is the run that this one retries, if it does.
+	RetryOf    RunID      `json:"retry_of,omitzero" db:"retry_of"`
 	DueAt      time.Time  `json:"due_at" db:"due_at"`
 	QueuedAt   time.Time  `json:"queued_at" db:"queued_at"`
 	ClaimedAt  *time.Time `json:"claimed_at,omitempty" db:"claimed_at"`
@@ -135,7 +138,7 @@ type StepResult struct {
 	Error  string    `json:"error,omitempty" db:"error"`
 	// Tries counts how often the action was called.
 	Tries int `json:"tries" db:"tries"`
-	// Epoch is the attempt that recorded this.
+	// Epoch is the attempt that recorded this; 0 for what a retry took over from the run before it.
 	Epoch  int             `json:"attempt" db:"epoch"`
 	Input  json.RawMessage `json:"input,omitempty" db:"input"`
 	Output json.RawMessage `json:"output,omitempty" db:"output"`
@@ -145,7 +148,7 @@ type StepResult struct {
 	FinishedAt  *time.Time `json:"finished_at,omitempty" db:"finished_at"`
 	// WakesAt is when a waiting step goes on.
 	WakesAt *time.Time `json:"wakes_at,omitempty" db:"wakes_at"`
-	// Seq is the number of the step's entry in the run's progress.
+	// Seq is the number of the step's entry in the run's progress; what was taken over has none, and 0.
 	Seq int64 `json:"seq" db:"seq"`
 }
 

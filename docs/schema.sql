@@ -333,6 +333,7 @@ CREATE TABLE run (
     output jsonb,
     seq bigint NOT NULL DEFAULT 1,
     event_id uuid,
+    retry_of uuid,
     CONSTRAINT run_pkey PRIMARY KEY (namespace_id, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX run_probe_idx ON ONLY public.run USING btree (task_id, id) WHERE (kind = 'probe'::text);

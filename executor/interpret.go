@@ -107,7 +107,7 @@ func (e *Executor) prepare(a *attempt) (*frame, error) {
 		return nil, fmt.Errorf("load the task: %w", err)
 	}
 	x.until = a.claimed.Add(x.prog.timeout - a.ClaimedAt.Sub(a.firstStart()))
-	if a.Epoch > 1 {
+	if a.Epoch > 1 || a.Kind == ordinaut.RunRetry { // a retry has what it took over
 		err := e.patiently(a, func() error { return x.loadSteps(a.ctx) })
 		if err != nil {
 			return nil, fmt.Errorf("load the recorded steps: %w", err)

@@ -20,6 +20,7 @@ func (j *judge) evidence(f finding, q Question) []Evidence {
 	}
 	if f.run != nil {
 		all = append(all, j.runEvidence(f.run)...)
+		all = append(all, j.retryEvidence(f)...)
 	}
 	switch f.code {
 	case ordinaut.ReasonOverlap.Verdict(), ordinaut.ReasonBuffered.Verdict(), ordinaut.ReasonBufferFull.Verdict(), ordinaut.VerdictWaiting:

@@ -111,10 +111,10 @@ func (j *judge) explanation(chosen finding, all []finding, q Question) Explanati
 		Verdict: chosen.code, Sentence: rule.sentence(j, chosen), Evidence: j.evidence(chosen, q),
 		Counts: map[ordinaut.VerdictCode]int{}, Cut: j.cut,
 	}
-	if rule.fix != nil && !chosen.fulfilled() {
+	if rule.fix != nil && !chosen.fulfilled() && !j.madeGood(chosen) {
 		e.Fix = rule.fix(j, chosen)
 	}
-	if rule.makeUp != nil && chosen.row != nil && (e.Fix == nil || e.Fix.Tool == "update_task" || e.Fix.Tool == "resume_task") {
+	if rule.makeUp != nil && (chosen.row != nil || chosen.run != nil) && !j.madeGood(chosen) && (e.Fix == nil || e.Fix.Tool == "update_task" || e.Fix.Tool == "resume_task") {
 		e.MakeUp = rule.makeUp(j, chosen)
 	}
 	for _, f := range all {

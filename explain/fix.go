@@ -253,9 +253,9 @@ func findAction(*judge, finding) *Fix {
 
 // tryMore lets the task try again by itself, if it does not yet; else, or when no run is to come, it is tried
 // once more.
-func tryMore(j *judge, _ finding) *Fix {
+func tryMore(j *judge, f finding) *Fix {
 	if j.Task.Spec.Retry != nil || j.Task.State == ordinaut.TaskDeleted || j.Task.State == ordinaut.TaskFinished {
-		return j.runNow("tries it again")
+		return retry(j, f)
 	}
 	return j.call("update_task", "lets a run that fails be tried again, up to five times over several minutes", map[string]any{
 		"if_version": j.Task.Version, "retry": map[string]any{"max_attempts": 5, "initial_seconds": 30},

@@ -87,7 +87,7 @@ func (j *judge) findings() []finding {
 	all = append(all, j.unrecorded()...)
 	if j.Task.Spec.Schedule.Kind == ordinaut.ScheduleManual {
 		for i := range j.Runs {
-			if r := &j.Runs[i]; r.Kind == ordinaut.RunManual && !r.QueuedAt.Before(j.Since) && !r.QueuedAt.After(j.Until) {
+			if r := &j.Runs[i]; (r.Kind == ordinaut.RunManual || r.Kind == ordinaut.RunRetry) && !r.QueuedAt.Before(j.Since) && !r.QueuedAt.After(j.Until) {
 				all = append(all, j.judgeRun(r))
 			}
 		}
@@ -173,7 +173,7 @@ func (j *judge) ofRun(id ordinaut.RunID) (finding, bool) {
 
 func (j *judge) judgeRun(r *ordinaut.Run) finding {
 	at := r.QueuedAt
-	if r.NominalAt != nil {
+	if r.NominalAt != nil && r.Kind != ordinaut.RunRetry { // of a retry it is the old run's
 		at = *r.NominalAt
 	}
 	return finding{code: j.codeOfRun(r), first: at, last: at, count: 1, kind: r.Kind, run: r}
@@ -234,7 +234,7 @@ func (j *judge) at(at time.Time) finding {
 		}
 	}
 	for i := range j.Runs {
-		if j.Runs[i].NominalAt == nil {
+		if r := &j.Runs[i]; r.NominalAt == nil || r.Kind == ordinaut.RunRetry {
 			consider(j.judgeRun(&j.Runs[i]))
 		}
 	}

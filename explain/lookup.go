@@ -30,7 +30,10 @@ func (j *judge) blocking(f finding) *ordinaut.Run {
 
 // about names a run in a sentence, by the time that it is for.
 func (j *judge) about(r *ordinaut.Run) string {
-	if r.NominalAt == nil {
+	switch {
+	case r.Kind == ordinaut.RunRetry:
+		return "the retry of " + j.short(r.QueuedAt)
+	case r.NominalAt == nil:
 		return "the run of " + j.short(r.QueuedAt)
 	}
 	return "the run of " + j.short(*r.NominalAt)

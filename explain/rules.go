@@ -68,12 +68,18 @@ func occurrenceRules() map[ordinaut.Reason]rule {
 	}
 }
 
+// madeUp returns the rule with what makes up for it.
+func (r rule) madeUp(by func(*judge, finding) *Fix) rule {
+	r.makeUp = by
+	return r
+}
+
 // runRules returns the rules of runs that did not succeed.
 func runRules() map[ordinaut.Reason]rule {
 	fails := func(means, remedy string, fix func(*judge, finding) *Fix) rule {
 		return rule{means: means, remedy: remedy, problem: true, sentence: failed(means), fix: fix}
 	}
-	const look, again, more = "`get_run` with `detail` `full`", "`run_now`", "`update_task`: `retry`; or `run_now`"
+	const look, again, more = "`get_run` with `detail` `full`", "`retry_run`", "`update_task`: `retry`; or `retry_run`"
 	return map[ordinaut.Reason]rule{
 		ordinaut.ReasonStepTimedOut:      fails("a step took longer than its timeout_seconds", "`update_task`: twice the step's `timeout_seconds`", moreStepTime),
 		ordinaut.ReasonRunTimedOut:       fails("the run took longer than its timeout_seconds", "`update_task`: twice the `timeout_seconds`", moreTime),
@@ -84,13 +90,13 @@ func runRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonUnknownAction:     fails("a step uses an action that is not registered", "`list_actions`", findAction),
 		ordinaut.ReasonActionFailed:      fails("an action answered with an error", look, lookInto),
 		ordinaut.ReasonPermissionDenied:  fails("a credential was refused, or a rule forbade the call", look, lookInto),
-		ordinaut.ReasonServerUnavailable: fails("a server or host could not be reached", more, tryMore),
-		ordinaut.ReasonRateLimited:       fails("the other side asked to wait for longer than retries allow", more, tryMore),
-		ordinaut.ReasonCanceled:          fails("somebody canceled it", again, makeUp),
-		ordinaut.ReasonWorkerCrashed:     fails("its worker died under it too often", again, makeUp),
+		ordinaut.ReasonServerUnavailable: fails("a server or host could not be reached", more, tryMore).madeUp(retry),
+		ordinaut.ReasonRateLimited:       fails("the other side asked to wait for longer than retries allow", more, tryMore).madeUp(retry),
+		ordinaut.ReasonCanceled:          fails("somebody canceled it", again, retry),
+		ordinaut.ReasonWorkerCrashed:     fails("its worker died under it too often", again, retry),
 		ordinaut.ReasonTaskDeleted:       fails("the task was deleted meanwhile", "`create_task` with what it was", recreate),
 		ordinaut.ReasonSuperseded:        fails("the task was due again, and overlap is cancel_running", "`update_task`: `overlap` `buffer_one`", queueBehind),
 		ordinaut.ReasonConditionFalse:    {means: "the latest probe found the condition not met, or met with its run had already", sentence: conditionSentence},
-		ordinaut.ReasonInternal:          fails("something went wrong inside Ordinaut; the log has the details", again, makeUp),
+		ordinaut.ReasonInternal:          fails("something went wrong inside Ordinaut; the log has the details", "`run_now`", makeUp),
 	}
 }

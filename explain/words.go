@@ -63,6 +63,8 @@ func (j *judge) subject(f finding) string {
 	switch f.kind {
 	case ordinaut.RunManual:
 		return "It was started by hand at " + at
+	case ordinaut.RunRetry:
+		return "It was retried at " + at
 	case ordinaut.RunEvent:
 		if f.count > 1 {
 			return fmt.Sprintf("%d events came from %s to %s", f.count, j.short(f.first), j.moment(f.last))

@@ -22,6 +22,7 @@ var toolScopes = map[string]ordinaut.Scope{
 	"resume_task":      ordinaut.ScopeTasksWrite,
 	"snooze_task":      ordinaut.ScopeTasksWrite,
 	"run_now":          ordinaut.ScopeTasksRun,
+	"retry_run":        ordinaut.ScopeTasksRun,
 	"backfill_task":    ordinaut.ScopeTasksRun,
 	"list_runs":        ordinaut.ScopeRunsRead,
 	"get_run":          ordinaut.ScopeRunsRead,

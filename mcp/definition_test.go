@@ -175,6 +175,7 @@ func TestStructsFollowSchemas(t *testing.T) {
 		"resume_task":      {resumeTaskArgs{}, taskChange{}},
 		"snooze_task":      {snoozeTaskArgs{}, taskChange{}},
 		"run_now":          {runNowArgs{}, runNowAnswer{}},
+		"retry_run":        {retryRunArgs{}, runNowAnswer{}},
 		"backfill_task":    {backfillTaskArgs{}, backfillTaskAnswer{}},
 		"list_runs":        {listRunsArgs{}, listRunsAnswer{}},
 		"get_run":          {getRunArgs{}, getRunAnswer{}},

@@ -18,14 +18,14 @@ func explainedEnds() []explainedEnd {
 	return []explainedEnd{
 		{ordinaut.ReasonCanceled, func(t *testing.T, _ *house, v *visitor, _, run string) {
 			v.must(t, "cancel_run", object{"run_id": run})
-		}, "run_now"},
+		}, "retry_run"},
 		{ordinaut.ReasonTaskDeleted, func(t *testing.T, _ *house, v *visitor, task, _ string) {
 			v.must(t, "delete_task", object{"task_id": task})
 		}, "create_task"},
 		{ordinaut.ReasonWorkerCrashed, func(t *testing.T, h *house, v *visitor, _, run string) {
 			h.crashWorkers(t)
 			v.ended(t, run)
-		}, "run_now"},
+		}, "retry_run"},
 	}
 }
 

@@ -133,6 +133,9 @@ func TestExplainTaskTellsOfRuns(t *testing.T) {
 				t.Fatalf("fix %s, want %s", got, tc.fix)
 			}
 			v.must(t, tc.fix, r.at(t, "fix", "arguments"))
+			if tc.fix == "update_task" && r.content["make_up"] != nil {
+				v.must(t, "retry_run", r.at(t, "make_up", "arguments"))
+			}
 		})
 	}
 }
@@ -178,9 +181,10 @@ func TestExplainTaskTriesAFinishedTaskAgain(t *testing.T) {
 	h.tick(t)
 	run := v.ended(t, v.must(t, "list_runs", object{"task_id": task}).text1(t, "runs", 0, "id"))
 	r := v.must(t, "explain_task", object{"task_id": task, "run_id": run})
-	if r.text1(t, "verdict") != string(ordinaut.ReasonServerUnavailable) || r.text1(t, "fix", "tool") != "run_now" {
-		t.Errorf("got %s", r.text)
+	if r.text1(t, "verdict") != string(ordinaut.ReasonServerUnavailable) || r.text1(t, "fix", "tool") != "retry_run" {
+		t.Fatalf("got %s", r.text)
 	}
+	v.must(t, "retry_run", r.at(t, "fix", "arguments"))
 }
 
 // Law: a text that tells of a task's times goes by the clock of its schedule.

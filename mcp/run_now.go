@@ -19,7 +19,7 @@ type runNowArgs struct {
 	IdempotencyKey string          `json:"idempotency_key,omitempty"`
 }
 
-// runNowAnswer is the output of run_now.
+// runNowAnswer is the output of run_now and retry_run.
 type runNowAnswer struct {
 	Run   runView `json:"run"`
 	Ended bool    `json:"ended"`
@@ -37,8 +37,14 @@ func (s *Server) runNow(ctx context.Context, c *call, in runNowArgs) (runNowAnsw
 	if err != nil {
 		return runNowAnswer{}, err
 	}
-	if in.WaitSeconds > 0 && !run.State.Terminal() {
-		s.follow(ctx, run, time.Duration(in.WaitSeconds*float64(time.Second)))
+	return s.answerRun(ctx, run, in.WaitSeconds)
+}
+
+// answerRun answers a call that started a run: with its end, if that comes while the call waits.
+func (s *Server) answerRun(ctx context.Context, run ordinaut.Run, waitSeconds float64) (runNowAnswer, error) {
+	if waitSeconds > 0 && !run.State.Terminal() {
+		s.follow(ctx, run, time.Duration(waitSeconds*float64(time.Second)))
+		var err error
 		if run, err = s.cfg.Store.GetRun(ctx, run.NamespaceID, run.ID); err != nil {
 			return runNowAnswer{}, err
 		}
@@ -110,6 +116,6 @@ func nextForRun(run ordinaut.Run) string {
 	case ordinaut.RunQueued, ordinaut.RunRunning, ordinaut.RunWaiting:
 		return "It has not ended: get_run with run_id follows it, cancel_run stops it."
 	default:
-		return "get_run with detail full shows inputs and outputs; update_task corrects the task, run_now tries again."
+		return "get_run with detail full shows inputs and outputs. retry_run goes on from the failed step; after update_task has corrected the task, with from start and version latest."
 	}
 }

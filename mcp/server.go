@@ -65,6 +65,7 @@ var tools = []tool{
 	{"resume_task", row((*Server).resumeTask)},
 	{"snooze_task", row((*Server).snoozeTask)},
 	{"run_now", row((*Server).runNow)},
+	{"retry_run", row((*Server).retryRun)},
 	{"backfill_task", row((*Server).backfillTask)},
 	{"list_runs", row((*Server).listRuns)},
 	{"get_run", row((*Server).getRun)},

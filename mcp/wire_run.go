@@ -20,6 +20,7 @@ type runRow struct {
 	Reason     string `json:"reason,omitempty"`
 	NominalAt  string `json:"nominal_at,omitempty"`
 	EventID    string `json:"event_id,omitempty"`
+	RetryOf    string `json:"retry_of,omitempty"`
 	StartedAt  string `json:"started_at,omitempty"`
 	DurationMS *int64 `json:"duration_ms,omitempty"`
 }
@@ -28,12 +29,16 @@ func viewRunRow(r ordinaut.Run, now time.Time) runRow {
 	return runRow{
 		ID: r.ID.String(), TaskID: r.TaskID.String(), TaskTitle: r.TaskTitle, Kind: string(r.Kind),
 		State: string(r.State), Reason: string(r.Reason),
-		NominalAt: stampOf(r.NominalAt), EventID: shownEvent(r.EventID), StartedAt: stampOf(r.StartedAt), DurationMS: duration(r, now),
+		NominalAt: stampOf(r.NominalAt), EventID: shownID(r.EventID), RetryOf: shownID(r.RetryOf),
+		StartedAt: stampOf(r.StartedAt), DurationMS: duration(r, now),
 	}
 }
 
-// shownEvent is an event's id, or "" for none.
-func shownEvent(id ordinaut.EventID) string {
+// shownID is an id, or "" for none.
+func shownID[T interface {
+	IsZero() bool
+	String() string
+}](id T) string {
 	if id.IsZero() {
 		return ""
 	}
@@ -53,6 +58,9 @@ func (r runRow) line() string {
 	}
 	if r.EventID != "" {
 		b.WriteString(" about " + r.EventID)
+	}
+	if r.RetryOf != "" {
+		b.WriteString(" of " + r.RetryOf)
 	}
 	if r.StartedAt != "" {
 		b.WriteString(", started " + r.StartedAt)
@@ -90,6 +98,7 @@ type runView struct {
 	Attempt     int             `json:"attempt"`
 	NominalAt   string          `json:"nominal_at,omitempty"`
 	EventID     string          `json:"event_id,omitempty"`
+	RetryOf     string          `json:"retry_of,omitempty"`
 	DueAt       string          `json:"due_at"`
 	QueuedAt    string          `json:"queued_at"`
 	StartedAt   string          `json:"started_at,omitempty"`
@@ -110,6 +119,7 @@ type stepView struct {
 	Reason   string          `json:"reason,omitempty"`
 	Error    string          `json:"error,omitempty"`
 	Tries    int             `json:"tries"`
+	Kept     bool            `json:"kept,omitempty"`
 	TookMS   *int64          `json:"took_ms,omitempty"`
 	Input    json.RawMessage `json:"input,omitempty"`
 	Output   json.RawMessage `json:"output,omitempty"`
@@ -121,14 +131,14 @@ func viewRun(r ordinaut.Run, steps []ordinaut.StepResult, now time.Time) runView
 	v := runView{
 		ID: r.ID.String(), TaskID: r.TaskID.String(), TaskTitle: r.TaskTitle, TaskVersion: r.TaskVersion,
 		Kind: string(r.Kind), State: string(r.State), Reason: string(r.Reason), Error: shorten(r.Error, maxErrorChars),
-		Attempt: r.Attempt, NominalAt: stampOf(r.NominalAt), EventID: shownEvent(r.EventID), DueAt: stamp(r.DueAt), QueuedAt: stamp(r.QueuedAt),
+		Attempt: r.Attempt, NominalAt: stampOf(r.NominalAt), EventID: shownID(r.EventID), RetryOf: shownID(r.RetryOf), DueAt: stamp(r.DueAt), QueuedAt: stamp(r.QueuedAt),
 		StartedAt: stampOf(r.StartedAt), FinishedAt: stampOf(r.FinishedAt), WakesAt: stampOf(r.WakesAt),
 		DurationMS: duration(r, now), Steps: make([]stepView, len(steps)),
 	}
 	for i, s := range steps {
 		v.Steps[i] = stepView{
 			ID: s.StepID, Uses: s.Uses, State: string(s.State), Reason: string(s.Reason),
-			Error: shorten(s.Error, maxErrorChars), Tries: s.Tries,
+			Error: shorten(s.Error, maxErrorChars), Tries: s.Tries, Kept: s.Epoch == 0,
 		}
 		if s.FinishedAt != nil {
 			took := max(0, s.FinishedAt.Sub(s.StartedAt).Milliseconds())
@@ -147,6 +157,9 @@ func (v runView) line() string {
 	}
 	if v.EventID != "" {
 		b.WriteString(", about " + v.EventID)
+	}
+	if v.RetryOf != "" {
+		b.WriteString(", retry of " + v.RetryOf)
 	}
 	if v.DurationMS != nil {
 		fmt.Fprintf(&b, ", %d ms", *v.DurationMS)
@@ -171,6 +184,9 @@ func (s stepView) line() string {
 	fmt.Fprintf(&b, "%s (%s): %s", s.ID, s.Uses, s.State)
 	if s.Reason != "" {
 		b.WriteString(" (" + s.Reason + ")")
+	}
+	if s.Kept {
+		b.WriteString(", kept from the run before")
 	}
 	if s.TookMS != nil {
 		fmt.Fprintf(&b, ", %d ms", *s.TookMS)

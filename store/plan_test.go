@@ -93,8 +93,18 @@ func TestPlans(t *testing.T) {
 					t.Fatal(err)
 				}
 			},
-			"7 tick":    func() { must(s.Tick(t.Context(), 5, startAll(time.Hour)))(t) },
-			"8 insert":  func() { must(s.InsertRuns(t.Context(), call, []store.NewRun{{TaskID: first.ID}}))(t) },
+			"7 tick":   func() { must(s.Tick(t.Context(), 5, startAll(time.Hour)))(t) },
+			"8 insert": func() { must(s.InsertRuns(t.Context(), call, []store.NewRun{{TaskID: first.ID}}))(t) },
+			"8 retry": func() {
+				if len(held) == 0 {
+					return
+				}
+				id := held[0].RunID // it has steps, and let it have failed
+				if _, err := pool.Exec(t.Context(), `UPDATE run SET state = 'failed' WHERE namespace_id = $1 AND id = $2`, ns, id); err != nil {
+					t.Fatal(err)
+				}
+				must(s.RetryRun(t.Context(), call, id, store.Retry{Check: func(*ordinaut.TaskSpec) error { return nil }}))(t)
+			},
 			"9 buffer":  func() { must(s.Tick(t.Context(), 2, bufferAll))(t) },
 			"9 release": func() { must(s.ReleaseRuns(t.Context(), 10))(t) },
 			"history": func() {
@@ -119,6 +129,7 @@ func TestPlans(t *testing.T) {
 		"6 wake":      {"using wait_due_idx", "Tid Scan on wait"},
 		"7 tick":      {"using task_due_idx", "using queue_exclusive_idx", "using lease_exclusive_idx", "using wait_exclusive_idx", "using task_pkey"},
 		"8 insert":    {"using task_pkey"},
+		"8 retry":     {"using task_pkey", "_pkey on run_", "_pkey on step_"},
 		"9 buffer":    {"using wait_buffered_idx", "Tid Scan on wait"},
 		"9 release":   {"using wait_buffered_idx"},
 		"history":     {"_object_id_idx on audit_", "_pkey on occurrence_", "_pkey on run_", "_task_id_id_idx on run_", "using task_version_pkey"},

@@ -12,7 +12,7 @@ import (
 const runColumns = `r.namespace_id, r.id, r.task_id, r.task_version, t.title AS task_title, r.kind,
     CASE WHEN r.state <> 'queued' THEN r.state WHEN l.run_id IS NOT NULL THEN 'running' WHEN w.run_id IS NOT NULL THEN 'waiting' ELSE 'queued' END AS state,
     r.reason, r.error, coalesce(l.epoch, q.epoch, w.epoch, r.attempt) AS attempt, r.params, r.output,
-    r.nominal_at, r.event_id, r.due_at, r.queued_at, coalesce(l.claimed_at, r.claimed_at) AS claimed_at,
+    r.nominal_at, r.event_id, r.retry_of, r.due_at, r.queued_at, coalesce(l.claimed_at, r.claimed_at) AS claimed_at,
     coalesce(l.started_at, q.started_at, w.started_at, r.started_at) AS started_at, r.finished_at, w.due_at AS wakes_at,
     CASE WHEN l.run_id IS NULL THEN coalesce(q.seq, w.seq, r.seq) ELSE greatest(l.seq,
         (SELECT max(p.seq) FROM progress p WHERE p.namespace_id = r.namespace_id AND p.run_id = r.id),

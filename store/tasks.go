@@ -79,12 +79,19 @@ func pageSize(limit int) int {
 func (s *Store) TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (*ordinaut.TaskSpec, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
-	var spec ordinaut.TaskSpec
+	spec, err := specOf(ctx, s.pool, ns, id, version)
+	return spec, translate(err)
+}
+
+func specOf(ctx context.Context, q querier, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (*ordinaut.TaskSpec, error) {
 	const lookup = `SELECT spec FROM task_version WHERE namespace_id = $1 AND task_id = $2 AND version = $3`
-	if err := s.pool.QueryRow(ctx, lookup, [16]byte(ns), [16]byte(id), version).Scan(&spec); err != nil {
-		return nil, translate(missing(err, "task", id))
+	found, err := queryOne[struct {
+		Spec ordinaut.TaskSpec `db:"spec"`
+	}](ctx, q, lookup, [16]byte(ns), [16]byte(id), version)
+	if err != nil {
+		return nil, missing(err, "task", id)
 	}
-	return &spec, nil
+	return &found.Spec, nil
 }
 
 // upsertTask writes what a task and its new version say. With @keep the task is due when it was before,

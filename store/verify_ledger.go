@@ -15,7 +15,7 @@ SELECT 'run ' || r.id || ': ' || coalesce(o.count, 0) AS subject, coalesce(o.cou
 FROM run r LEFT JOIN (
     SELECT namespace_id, run_id, count(*) FROM occurrence WHERE run_id IS NOT NULL GROUP BY namespace_id, run_id
 ) AS o ON o.namespace_id = r.namespace_id AND o.run_id = r.id
-WHERE r.kind <> 'manual' AND (r.nominal_at IS NULL OR r.nominal_at >= $2)`},
+WHERE r.kind NOT IN ('manual', 'retry') AND (r.nominal_at IS NULL OR r.nominal_at >= $2)`},
 
 		{"L3", "a fate other than started has a reason, and reasons are of the list", `
 SELECT 'task ' || task_id || ' at ' || nominal_at || ': ' || fate || '(' || reason || ')' AS subject,

@@ -55,7 +55,7 @@ FROM (SELECT run_id, until AS due_at FROM lease UNION ALL SELECT run_id, due_at 
 }
 
 // runProgress counts the entries of each run, those that [listProgress] gives: base follow from the rows of the
-// run and its first start, others are steps and what is stored, and the last is its end.
+// run and its first start, others are steps and what is stored, and the last is its end. What a retry took over is no entry, and has no number.
 const runProgress = `
 SELECT 'run ' || id || ': ' || base + entries || ' entries, the last is ' || coalesce(seq, last) AS subject,
     entries > 0 AND (seqs <> entries OR first <> base + 1 OR last <> base + entries)
@@ -68,7 +68,7 @@ FROM (
     LEFT JOIN (
         SELECT namespace_id, run_id, count(*) AS entries, count(DISTINCT seq) AS seqs, min(seq) AS first, max(seq) AS last
         FROM (
-            SELECT namespace_id, run_id, seq FROM step WHERE state NOT IN ('waiting', 'running') AND run_id >= uuid_at($2)
+            SELECT namespace_id, run_id, seq FROM step WHERE state NOT IN ('waiting', 'running') AND seq > 0 AND run_id >= uuid_at($2)
             UNION ALL SELECT namespace_id, run_id, seq FROM progress WHERE run_id >= uuid_at($2)
         ) AS entry GROUP BY namespace_id, run_id
     ) AS e ON e.namespace_id = r.namespace_id AND e.run_id = r.id

@@ -1,0 +1,2 @@
+-- A retry tells which run it retries.
+ALTER TABLE run ADD COLUMN retry_of uuid;
