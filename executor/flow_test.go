@@ -196,6 +196,31 @@ func TestFlowGoesOnAfterACrash(t *testing.T) {
 	})
 }
 
+// A flow that an attempt after the first fails keeps its input, however long: a retry goes on about the same items.
+func TestFlowKeepsItsInput(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemStore()
+		var crashed atomic.Bool
+		var id ordinaut.RunID
+		stop := start(t, quietConfig(m, tools{"s.crash": func(ctx context.Context, _ downstream.Call) (json.RawMessage, error) {
+			if crashed.CompareAndSwap(false, true) {
+				m.set(func() { m.steal(id) })
+				<-ctx.Done()
+				return nil, context.Cause(ctx)
+			}
+			return nil, failf(ordinaut.ReasonActionFailed, "boom")
+		}}))
+		defer stop()
+		id = m.queue(m.task(pipelineOf(t, `[{"id": "each", "uses": "flow.foreach", "with": {"items": ["${params.long}"]}, "steps": [{"id": "a", "uses": "s.crash"}]}]`)),
+			`{"long": "`+strings.Repeat("x", maxInput)+`"}`)
+		r := m.ended(t, id)
+		if got := r.steps["each"]; r.att.Epoch != 2 || got.State != ordinaut.StepFailed || len(got.Input) <= maxInput {
+			t.Errorf("ended %+v at attempt %d, the flow with %d bytes of input", r.out, r.att.Epoch, len(got.Input))
+		}
+	})
+}
+
 // Branches run side by side, and later steps reach what they saved, or null of what did not come to be.
 func TestParallelBranches(t *testing.T) {
 	var c crowd

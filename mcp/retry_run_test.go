@@ -29,10 +29,8 @@ type mill struct {
 
 func newMill(t *testing.T, broken ...string) *mill {
 	t.Helper()
-	m := &mill{broken: map[string]bool{}}
-	for _, path := range broken {
-		m.broken[path] = true
-	}
+	m := &mill{}
+	m.mend(broken...)
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -49,11 +47,14 @@ func newMill(t *testing.T, broken ...string) *mill {
 	return m
 }
 
-// mend lets all paths work, and forgets what was asked.
-func (m *mill) mend() {
+// mend lets all paths work but some, and forgets what was asked.
+func (m *mill) mend(but ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.broken, m.asked = map[string]bool{}, nil
+	for _, path := range but {
+		m.broken[path] = true
+	}
 }
 
 // paths returns what was asked, in order, with what was to be said: /c?hello.
@@ -144,6 +145,24 @@ func TestRetryRunGoesOnFromTheFailedStep(t *testing.T) {
 	told = v.must(t, "explain_task", object{"task_id": task, "run_id": old})
 	if told.content["fix"] != nil || !strings.Contains(told.text, "it was retried, "+again) {
 		t.Errorf("explained: %s", told.text)
+	}
+	h.upheld(t)
+}
+
+// A retry that failed is retried as any run, and what the first run did counts still.
+func TestRetryRunOfARetry(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, nil)
+	v := h.connect(t, h.key)
+	h.work(t)
+	m := newMill(t, "/b", "/c")
+	_, run := v.failing(t, object{"pipeline": m.three()})
+	m.mend("/c")
+	run = v.must(t, "retry_run", object{"run_id": run, "wait_seconds": 20}).text1(t, "run", "id")
+	m.mend()
+	r := v.must(t, "retry_run", object{"run_id": run, "wait_seconds": 20})
+	if diff := cmp.Diff([]string{"/c?hello-hello"}, m.paths()); diff != "" || r.at(t, "run", "state") != "succeeded" || r.at(t, "run", "retry_of") != run {
+		t.Errorf("%s\nasked (-want +got):\n%s", r.text, diff)
 	}
 	h.upheld(t)
 }

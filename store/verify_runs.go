@@ -51,6 +51,14 @@ FROM run`},
 		{"R9", "no lease ran out and no sleeper's time came over a minute ago", `
 SELECT 'run ' || run_id || ' since ' || due_at AS subject, due_at < ` + overdue + ` AS broken
 FROM (SELECT run_id, until AS due_at FROM lease UNION ALL SELECT run_id, due_at FROM wait WHERE due_at IS NOT NULL) AS held`},
+
+		// The retried run is there as long as the week that its id tells of.
+		{"R10", "a retry is of a run of the same task that has ended", `
+SELECT 'run ' || r.id || ': ' || r.kind || ' of ' || coalesce(r.retry_of::text, 'none') AS subject,
+    r.kind <> 'retry' OR r.retry_of IS NULL OR r.retry_of >= uuid_at($2)
+        AND (o.id IS NULL OR o.task_id <> r.task_id OR o.state = 'queued') AS broken
+FROM run r LEFT JOIN run o ON o.namespace_id = r.namespace_id AND o.id = r.retry_of
+WHERE r.kind = 'retry' OR r.retry_of IS NOT NULL`},
 	}
 }
 

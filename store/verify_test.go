@@ -65,6 +65,8 @@ func newAudited(t *testing.T) *audited {
 	a.dispatch()
 	a.work()
 	must(s.CreateRun(t.Context(), a.call, a.task("ticks"), nil))(t)
+	failed := must(s.ListRuns(t.Context(), a.call.Agent.NamespaceID, store.RunFilter{States: []ordinaut.RunState{ordinaut.RunFailed}}))(t)
+	must(s.RetryRun(t.Context(), a.call, failed[0].ID, store.Retry{FromStart: true, Check: func(*ordinaut.TaskSpec) error { return nil }}))(t)
 	must(s.PublishEvent(t.Context(), a.call, ordinaut.Event{Topic: "window.open"}))(t)
 	return a
 }
@@ -247,6 +249,8 @@ FROM gone WHERE id = gone.run_id; UPDATE run SET queued_at = now() - interval '1
 		{"a failure without a reason", `UPDATE run SET reason = '' WHERE state = 'failed'`, "R8"},
 		{"a success with a reason", `UPDATE run SET reason = 'canceled' WHERE state = 'succeeded'`, "R8"},
 		{"a dead worker", `UPDATE lease SET until = now() - interval '5 minutes'`, "R9"},
+		{"a retry of what lives", `UPDATE run SET kind = 'retry', retry_of = id WHERE kind = 'manual' AND state = 'queued'`, "R10"},
+		{"a retry by nobody", `UPDATE run SET retry_of = id WHERE state = 'failed'`, "R10"},
 		{"a sleeper", `UPDATE wait SET due_at = now() - interval '5 minutes' WHERE due_at IS NOT NULL`, "R9"},
 		{"nobody looks", `UPDATE task SET due_at = NULL WHERE title = 'ticks'`, "T1"},
 		{"a time that was", `UPDATE task t SET next_at = (SELECT max(nominal_at) FROM occurrence WHERE task_id = t.id) WHERE title = 'ticks'`, "L6 T2"},
