@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,9 +48,11 @@ type Config struct {
 // Scheduler turns due schedules into runs. Any number of them may share one database.
 type Scheduler struct {
 	cfg     Config
-	decider *Decider
 	metrics *metrics
-	// warned holds the tasks already complained about; only used by Run's goroutine, in which a tick decides.
+	// first and second decide in the ticks of Run and in those beside it.
+	first, second *Decider
+	mu            sync.Mutex // guards warned
+	// warned holds the tasks already complained about.
 	warned map[ordinaut.TaskID]struct{}
 }
 
@@ -70,7 +73,8 @@ func New(cfg Config) (*Scheduler, error) {
 		return nil, fmt.Errorf("scheduler metrics: %w", err)
 	}
 	return &Scheduler{
-		cfg: cfg, metrics: m, decider: NewDecider(defaultPlans), warned: map[ordinaut.TaskID]struct{}{},
+		cfg: cfg, metrics: m, first: NewDecider(defaultPlans), second: NewDecider(defaultPlans),
+		warned: map[ordinaut.TaskID]struct{}{},
 	}, nil
 }
 
@@ -97,10 +101,13 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	return nil
 }
 
-// tickAll ticks until nothing is due and returns how long nothing will be.
+// tickAll ticks until nothing is due and returns how long nothing will be. While more is due than one tick
+// takes, a second one goes on beside it: the client of one computes while the server writes the other.
 func (s *Scheduler) tickAll(ctx context.Context) (time.Duration, error) {
-	for {
-		done, result, err := s.tick(ctx)
+	var beside sync.WaitGroup
+	defer beside.Wait()
+	for helped := false; ; {
+		done, result, err := s.tick(ctx, s.first)
 		if err != nil {
 			return 0, err
 		}
@@ -114,17 +121,33 @@ func (s *Scheduler) tickAll(ctx context.Context) (time.Duration, error) {
 			return poll, nil // all that is due is for another version of the program
 		case result.Due == 0:
 			return contended, nil
+		case !helped:
+			helped = true
+			beside.Go(func() { s.help(ctx) })
+		}
+	}
+}
+
+// help ticks while more is due than one tick takes.
+func (s *Scheduler) help(ctx context.Context) {
+	for {
+		done, result, err := s.tick(ctx, s.second)
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Log.WarnContext(ctx, "tick beside another failed, the other goes on", "err", err)
+		}
+		if err != nil || done == 0 || result.Next > 0 {
+			return
 		}
 	}
 }
 
 // tick does one tick and, once it is committed, counts what it decided. The undecided do not count.
-func (s *Scheduler) tick(ctx context.Context) (decided int, result ordinaut.TickResult, err error) {
+func (s *Scheduler) tick(ctx context.Context, decider *Decider) (decided int, result ordinaut.TickResult, err error) {
 	started := time.Now()
 	var decisions []ordinaut.Decision
 	var undecided []Undecided
 	result, err = s.cfg.Tick(ctx, s.cfg.Batch, func(now time.Time, due []ordinaut.DueTask) []ordinaut.Decision {
-		decisions, undecided = s.decider.Decide(now, due)
+		decisions, undecided = decider.Decide(now, due)
 		s.missCalendars(ctx, due)
 		return decisions
 	})
@@ -153,6 +176,8 @@ func (s *Scheduler) missCalendars(ctx context.Context, due []ordinaut.DueTask) {
 
 // firstWarning reports whether the task was not complained about before.
 func (s *Scheduler) firstWarning(task ordinaut.TaskID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if _, before := s.warned[task]; before || len(s.warned) > defaultPlans {
 		return false
 	}

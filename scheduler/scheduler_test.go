@@ -168,6 +168,41 @@ func TestLoopDrainsInBatches(t *testing.T) {
 	})
 }
 
+// Law: two ticks go on side by side as long as more is due than one takes, and no longer.
+func TestLoopTicksTwiceAtOnceInABurst(t *testing.T) {
+	t.Parallel()
+	for due, want := range map[int]time.Duration{10: time.Second, 25: 2 * time.Second, 40: 3 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			var s table
+			for range due {
+				s.add(dueTask("once", "2001-01-01T00:00:00Z", time.Now()))
+			}
+			begin, last := time.Now(), time.Time{}
+			loop, err := New(Config{Batch: 10, Tick: func(ctx context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (ordinaut.TickResult, error) {
+				result, err := s.tick(ctx, limit, decide)
+				time.Sleep(time.Second)
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				if result.Runs > 0 {
+					last = time.Now()
+				}
+				return result, err
+			}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if err := loop.Run(ctx); err != nil || len(s.started) != due {
+				t.Errorf("started %d of %d, error %v", len(s.started), due, err)
+			}
+			if took := last.Sub(begin); took > want {
+				t.Errorf("%d in batches of 10, a second each, took %s, want %s", due, took, want)
+			}
+		})
+	}
+}
+
 // Law: a store that fails is asked ever less often, is warned about, and is served again when it is
 // back; the loop never gives up.
 func TestLoopOutlivesTheStore(t *testing.T) {
