@@ -73,29 +73,12 @@ func NewDispatcher(cfg DispatcherConfig) (*Dispatcher, error) {
 // Run passes events on until ctx ends and then returns nil. Errors of the store are logged and tried
 // again, less and less often while they last.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	failures := 0
-	for ctx.Err() == nil {
-		next, err := d.dispatch(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			failures++
-			pause := backOff(failures)
-			d.cfg.Log.WarnContext(ctx, "dispatch of events failed, will be retried", "failures", failures, "pause", pause, "err", err)
-			sleep(ctx, pause, nil)
-		default:
-			failures = 0
-			if next > 0 {
-				sleep(ctx, min(next, jitter(d.cfg.Poll)), d.cfg.Wake)
-			}
-		}
-	}
+	loop{log: d.cfg.Log, wake: d.cfg.Wake, failed: "dispatch of events failed"}.run(ctx, d.dispatch)
 	return nil
 }
 
 // dispatch does one dispatch and, once it is committed, counts what it decided. It returns how long
-// nothing is to be done.
+// to sleep.
 func (d *Dispatcher) dispatch(ctx context.Context) (time.Duration, error) {
 	var decisions []ordinaut.EventDecision
 	var undecided []Undecided
@@ -113,5 +96,5 @@ func (d *Dispatcher) dispatch(ctx context.Context) (time.Duration, error) {
 	if result.Events > 0 || result.Runs > 0 {
 		d.cfg.Log.DebugContext(ctx, "events passed on", "events", result.Events, "runs", result.Runs, "lag", result.Lag)
 	}
-	return result.Next, nil
+	return min(result.Next, jitter(d.cfg.Poll)), nil
 }

@@ -3,7 +3,14 @@
 //
 // [Parse] checks a schedule that somebody wrote, [Compile] takes one that was checked before; both
 // give a [Plan], which answers what comes next. A [Decider] applies the overlap and catch-up
-// policies, and [Scheduler] is the loop that does so as time passes.
+// policies, and [Scheduler] is the loop that does so as time passes; [Dispatcher] is that of events and
+// [Watcher] that of conditions.
+//
+// The files by their first word: cron, rrule, interval, once, event and condition are the kinds, over
+// wallclock and zone; ics reads calendars; phrase understands English and words speaks it; exclusion,
+// shift, quiet and delay move what is due (timeline); overlap, catchup, settle and resume give fates
+// (decide); forecast and findings tell beforehand; dispatch, judge and watcher do for events and
+// conditions what tick and decide do for times.
 package scheduler
 
 import (

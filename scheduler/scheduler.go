@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -16,13 +15,8 @@ import (
 )
 
 const (
-	defaultPoll  = time.Second
 	defaultBatch = 1000
 	defaultPlans = 4096
-	minBackOff   = 100 * time.Millisecond
-	maxBackOff   = 5 * time.Second
-	// contended is the pause when something is due but another scheduler holds it.
-	contended = 5 * time.Millisecond
 )
 
 // TickFunc takes up to limit due tasks that no other scheduler holds, lets decide give each its fate,
@@ -81,23 +75,7 @@ func New(cfg Config) (*Scheduler, error) {
 // Run ticks until ctx ends and then returns nil. Errors of the store are logged and tried again, less
 // and less often while they last.
 func (s *Scheduler) Run(ctx context.Context) error {
-	failures := 0
-	for ctx.Err() == nil {
-		pause, err := s.tickAll(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			failures++
-			pause = backOff(failures)
-			s.cfg.Log.WarnContext(ctx, "tick failed, will be retried", "failures", failures, "pause", pause, "err", err)
-			// Wake-ups do not cut a back-off short: a store that is down gets no flood of them.
-			sleep(ctx, pause, nil)
-		default:
-			failures = 0
-			sleep(ctx, pause, s.cfg.Wake)
-		}
-	}
+	loop{log: s.cfg.Log, wake: s.cfg.Wake, failed: "tick failed"}.run(ctx, s.tickAll)
 	return nil
 }
 
@@ -194,23 +172,3 @@ func (s *Scheduler) complain(ctx context.Context, undecided []Undecided) {
 		s.cfg.Log.ErrorContext(ctx, "schedule could not be read, its task was left alone", "task_id", u.TaskID.String(), "err", u.Err)
 	}
 }
-
-// sleep waits for d, for a poke of wake or for the end of ctx.
-func sleep(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-wake:
-	case <-timer.C:
-	}
-}
-
-// backOff doubles from a tenth of a second to five, less up to half so that processes spread out.
-func backOff(failures int) time.Duration {
-	full := min(minBackOff<<min(failures-1, 10), maxBackOff)
-	return full/2 + rand.N(full/2)
-}
-
-// jitter returns d give or take a quarter.
-func jitter(d time.Duration) time.Duration { return d*3/4 + rand.N(d/2+1) }

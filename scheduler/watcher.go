@@ -62,28 +62,18 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 // Run judges until ctx ends and then returns nil. Errors of the store are logged and tried again, less
 // and less often while they last.
 func (w *Watcher) Run(ctx context.Context) error {
-	failures := 0
-	for ctx.Err() == nil {
+	loop{log: w.cfg.Log, wake: w.cfg.Wake, failed: "judging verdicts failed"}.run(ctx, func(ctx context.Context) (time.Duration, error) {
 		taken, left, err := w.judge(ctx)
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err != nil:
-			failures++
-			pause := backOff(failures)
-			w.cfg.Log.WarnContext(ctx, "judging verdicts failed, will be retried", "failures", failures, "pause", pause, "err", err)
-			sleep(ctx, pause, nil)
-			continue
-		}
-		failures = 0
-		switch {
-		case taken == w.cfg.Batch: // more may wait: look again at once
+			return 0, err
+		case taken == w.cfg.Batch:
+			return 0, nil // more may wait: look again at once
 		case left:
-			sleep(ctx, contended, nil)
-		default:
-			sleep(ctx, jitter(w.cfg.Poll), w.cfg.Wake)
+			return contended, nil
 		}
-	}
+		return jitter(w.cfg.Poll), nil
+	})
 	return nil
 }
 
