@@ -73,7 +73,7 @@ func NewDispatcher(cfg DispatcherConfig) (*Dispatcher, error) {
 // Run passes events on until ctx ends and then returns nil. Errors of the store are logged and tried
 // again, less and less often while they last.
 func (d *Dispatcher) Run(ctx context.Context) error {
-	loop{log: d.cfg.Log, wake: d.cfg.Wake, failed: "dispatch of events failed"}.run(ctx, d.dispatch)
+	loop{log: d.cfg.Log, wake: d.cfg.Wake, does: "dispatch of events"}.run(ctx, d.dispatch)
 	return nil
 }
 

@@ -20,8 +20,8 @@ type loop struct {
 	log *slog.Logger
 	// wake cuts a pause short; nil never does.
 	wake <-chan struct{}
-	// failed is what the log says of a step that failed.
-	failed string
+	// does is what a step does, for the log.
+	does string
 }
 
 // run takes step after step until ctx ends, and after each pauses as long as it says. One that fails is
@@ -37,7 +37,7 @@ func (l loop) run(ctx context.Context, step func(context.Context) (pause time.Du
 		case err != nil:
 			failures++
 			pause = backOff(failures)
-			l.log.WarnContext(ctx, l.failed+", will be retried", "failures", failures, "pause", pause, "err", err)
+			l.log.WarnContext(ctx, "step failed, will be retried", "step", l.does, "failures", failures, "pause", pause, "err", err)
 			sleep(ctx, pause, nil)
 		default:
 			failures = 0

@@ -75,7 +75,7 @@ func New(cfg Config) (*Scheduler, error) {
 // Run ticks until ctx ends and then returns nil. Errors of the store are logged and tried again, less
 // and less often while they last.
 func (s *Scheduler) Run(ctx context.Context) error {
-	loop{log: s.cfg.Log, wake: s.cfg.Wake, failed: "tick failed"}.run(ctx, s.tickAll)
+	loop{log: s.cfg.Log, wake: s.cfg.Wake, does: "tick"}.run(ctx, s.tickAll)
 	return nil
 }
 

@@ -180,7 +180,7 @@ func TestLoopTicksTwiceAtOnceInABurst(t *testing.T) {
 			begin, last := time.Now(), time.Time{}
 			loop, err := New(Config{Batch: 10, Tick: func(ctx context.Context, limit int, decide func(time.Time, []ordinaut.DueTask) []ordinaut.Decision) (ordinaut.TickResult, error) {
 				result, err := s.tick(ctx, limit, decide)
-				time.Sleep(time.Second)
+				<-time.After(time.Second)
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				if result.Runs > 0 {

@@ -62,7 +62,7 @@ func NewWatcher(cfg WatcherConfig) (*Watcher, error) {
 // Run judges until ctx ends and then returns nil. Errors of the store are logged and tried again, less
 // and less often while they last.
 func (w *Watcher) Run(ctx context.Context) error {
-	loop{log: w.cfg.Log, wake: w.cfg.Wake, failed: "judging verdicts failed"}.run(ctx, func(ctx context.Context) (time.Duration, error) {
+	loop{log: w.cfg.Log, wake: w.cfg.Wake, does: "judging of verdicts"}.run(ctx, func(ctx context.Context) (time.Duration, error) {
 		taken, left, err := w.judge(ctx)
 		switch {
 		case err != nil:
