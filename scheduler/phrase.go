@@ -46,7 +46,7 @@ type PhraseSetting struct {
 }
 
 // ReadPhrase reads a common English phrase such as "every weekday at 8:30". It knows a fixed set of
-// forms, of which docs/scheduling.md has the table, and guesses nothing silently: what the phrase leaves
+// forms, of which docs/phrases.md has the table, and guesses nothing silently: what the phrase leaves
 // open is an assumption of the meaning, or a question. It returns an invalid_argument [ordinaut.Error]
 // with the nearest forms for a phrase that is not one of them.
 func ReadPhrase(text string, in PhraseSetting) (Phrase, error) {
