@@ -108,16 +108,22 @@ func (p *Place) Steady(ctx context.Context, n int) (Result, error) {
 
 // Few is [Place.Many] with a thousand tasks, for comparison.
 func (p *Place) Few(ctx context.Context, _ int) (Result, error) {
-	return p.idle(ctx, "few tasks", 1000)
+	return p.idle(ctx, "few tasks", 1000, 10)
 }
 
 // Many measures a scheduler over ten times n tasks of which ten a second are due: P50 and P99 are the
 // time of one tick, the CPU is what the process and the server take a second, in µs.
 func (p *Place) Many(ctx context.Context, n int) (Result, error) {
-	return p.idle(ctx, "many tasks", idleFactor*n)
+	return p.idle(ctx, "many tasks", idleFactor*n, 10)
 }
 
-func (p *Place) idle(ctx context.Context, name string, tasks int) (Result, error) {
+// Still is [Place.Many] while none of them is due: what a scheduler costs that has nothing to do.
+func (p *Place) Still(ctx context.Context, n int) (Result, error) {
+	return p.idle(ctx, "none due", idleFactor*n, 0)
+}
+
+// idle measures a scheduler over so many tasks of which some are due a second.
+func (p *Place) idle(ctx context.Context, name string, tasks, perSecond int) (Result, error) {
 	s, err := p.planner(ctx)
 	if err != nil {
 		return Result{}, err
@@ -126,9 +132,11 @@ func (p *Place) idle(ctx context.Context, name string, tasks int) (Result, error
 		return Result{}, err
 	}
 	at := time.Now().Add(leadTime)
-	due := int(idleFor.Seconds()) * 10
-	if err := p.cloneTasks(ctx, s, due, at, 100*time.Millisecond, "due"); err != nil {
-		return Result{}, err
+	due := int(idleFor.Seconds()) * perSecond
+	if due > 0 {
+		if err := p.cloneTasks(ctx, s, due, at, time.Second/time.Duration(perSecond), "due"); err != nil {
+			return Result{}, err
+		}
 	}
 	if err := p.settleTasks(ctx); err != nil {
 		return Result{}, err
@@ -157,7 +165,7 @@ func (p *Place) idle(ctx context.Context, name string, tasks int) (Result, error
 		r.PerSecond = float64(due) / seconds
 		r.ClientMicros = float64(cost.ClientCPU.Microseconds()) / seconds
 		r.ServerMicros = float64(cost.ServerCPU.Microseconds()) / seconds
-		r.WALBytes = float64(cost.WALBytes) / float64(due)
+		r.WALBytes = float64(cost.WALBytes) / float64(max(1, due))
 		r.P50, r.P99 = s.ticks()
 		return r, nil
 	})

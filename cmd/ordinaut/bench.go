@@ -49,7 +49,7 @@ func procedures() []procedure {
 		{"insert", "Queue runs in batches of 1000", 100_000, each((*measure.Place).Insert)},
 		{"pickup", "Delay from run_now to the run's start, idle; from the worker's process and from another", 150, each((*measure.Place).Pickup, (*measure.Place).PickupAcross)},
 		{"steps", "As flow, with the real interpreter and one recorded step a run", 20_000, each((*measure.Place).Steps)},
-		{"schedule", "Due tasks becoming runs: 100,000 in one second beside others, 10,000 a minute, few among a million", 100_000, each((*measure.Place).Burst, (*measure.Place).Steady, (*measure.Place).Few, (*measure.Place).Many)},
+		{"schedule", "Due tasks becoming runs: 100,000 in one second beside others, 10,000 a minute, few among a million", 100_000, each((*measure.Place).Burst, (*measure.Place).Steady, (*measure.Place).Few, (*measure.Place).Many, (*measure.Place).Still)},
 		{"held", "As flow, without and with a transaction held open elsewhere", 200_000, each((*measure.Place).Flow, (*measure.Place).Held)},
 	}
 }
