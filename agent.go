@@ -10,19 +10,21 @@ type Scope string
 
 // Scopes, in the order of documentation.
 const (
-	ScopeTasksRead     Scope = "tasks:read"
-	ScopeTasksWrite    Scope = "tasks:write"
-	ScopeTasksRun      Scope = "tasks:run"
-	ScopeRunsRead      Scope = "runs:read"
-	ScopeRunsCancel    Scope = "runs:cancel"
-	ScopeEventsPublish Scope = "events:publish"
-	ScopeServersRead   Scope = "servers:read"
+	ScopeTasksRead       Scope = "tasks:read"
+	ScopeTasksWrite      Scope = "tasks:write"
+	ScopeTasksRun        Scope = "tasks:run"
+	ScopeRunsRead        Scope = "runs:read"
+	ScopeRunsCancel      Scope = "runs:cancel"
+	ScopeApprovalsDecide Scope = "approvals:decide"
+	ScopeEventsPublish   Scope = "events:publish"
+	ScopeServersRead     Scope = "servers:read"
 )
 
 // Scopes lists every [Scope].
 func Scopes() []Scope {
 	return []Scope{
-		ScopeTasksRead, ScopeTasksWrite, ScopeTasksRun, ScopeRunsRead, ScopeRunsCancel, ScopeEventsPublish, ScopeServersRead,
+		ScopeTasksRead, ScopeTasksWrite, ScopeTasksRun, ScopeRunsRead, ScopeRunsCancel, ScopeApprovalsDecide,
+		ScopeEventsPublish, ScopeServersRead,
 	}
 }
 

@@ -22,6 +22,7 @@ type (
 	eventKind     struct{}
 	serverKind    struct{}
 	previewKind   struct{}
+	approvalKind  struct{}
 )
 
 func (namespaceKind) prefix() string { return "ns" }
@@ -31,6 +32,7 @@ func (runKind) prefix() string       { return "run" }
 func (eventKind) prefix() string     { return "event" }
 func (serverKind) prefix() string    { return "server" }
 func (previewKind) prefix() string   { return "preview" }
+func (approvalKind) prefix() string  { return "approval" }
 
 // ID is a UUIDv7 (RFC 9562) of one kind of object. It is shown as the kind's prefix, an underscore
 // and 32 lower-case hex digits, for example task_0199e0c2b6d27cc19a5f0b7c5b1f3a52, and stored as uuid.
@@ -45,6 +47,7 @@ type (
 	EventID     = ID[eventKind]
 	ServerID    = ID[serverKind]
 	PreviewID   = ID[previewKind]
+	ApprovalID  = ID[approvalKind]
 )
 
 // NewID returns a fresh id of kind K. An id sorts after all that this process made before, and after
@@ -102,6 +105,9 @@ func NewNamespaceID() NamespaceID { return NewID[namespaceKind]() }
 
 // NewServerID returns a fresh server id.
 func NewServerID() ServerID { return NewID[serverKind]() }
+
+// NewApprovalID returns a fresh approval id.
+func NewApprovalID() ApprovalID { return NewID[approvalKind]() }
 
 // NewPreviewID returns a fresh preview id.
 func NewPreviewID() PreviewID { return NewID[previewKind]() }
@@ -164,6 +170,9 @@ func ParseTaskID(s string) (TaskID, error) { return ParseID[taskKind](s) }
 
 // ParseRunID parses a run id.
 func ParseRunID(s string) (RunID, error) { return ParseID[runKind](s) }
+
+// ParseApprovalID parses an approval id.
+func ParseApprovalID(s string) (ApprovalID, error) { return ParseID[approvalKind](s) }
 
 // ParsePreviewID parses a preview id.
 func ParsePreviewID(s string) (PreviewID, error) { return ParseID[previewKind](s) }

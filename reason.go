@@ -48,6 +48,7 @@ const (
 	ReasonTaskDeleted       Reason = "task_deleted"       // its task was deleted while it, or the occurrence, waited
 	ReasonSuperseded        Reason = "superseded"         // its task came due again and its policy is cancel_running
 	ReasonConditionFalse    Reason = "condition_false"    // a step's if was false, so the step was skipped
+	ReasonAwaitingApproval  Reason = "awaiting_approval"  // it waits for a person to decide
 	ReasonInternal          Reason = "internal"           // our fault; the log has the details
 )
 
@@ -62,7 +63,7 @@ func Reasons() []Reason {
 		ReasonStepTimedOut, ReasonRunTimedOut, ReasonExpectationFailed, ReasonTemplateError,
 		ReasonInputInvalid, ReasonOutputInvalid, ReasonUnknownAction, ReasonActionFailed, ReasonPermissionDenied,
 		ReasonServerUnavailable, ReasonRateLimited, ReasonCanceled, ReasonWorkerCrashed, ReasonTaskDeleted,
-		ReasonSuperseded, ReasonConditionFalse, ReasonInternal,
+		ReasonSuperseded, ReasonConditionFalse, ReasonAwaitingApproval, ReasonInternal,
 	}
 }
 

@@ -150,6 +150,8 @@ type StepResult struct {
 	WakesAt *time.Time `json:"wakes_at,omitempty" db:"wakes_at"`
 	// Seq is the number of the step's entry in the run's progress; what was taken over has none, and 0.
 	Seq int64 `json:"seq" db:"seq"`
+	// Approval is what the step asks a person; it is set when it asks, to be stored with the step.
+	Approval *Approval `json:"-" db:"-"`
 }
 
 // Record is what an attempt writes at once, in one transaction and fenced by its lease: results of
@@ -180,4 +182,6 @@ type Outcome struct {
 	Failed bool
 	// Seq is the number of the outcome's own progress entry.
 	Seq int64
+	// Asked reports whether the run may have asked for approvals: those that are open are closed when it ends.
+	Asked bool
 }

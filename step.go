@@ -19,10 +19,12 @@ type Step struct {
 	If string `json:"if,omitempty"`
 	// SaveAs is the name under steps by which later steps reach the output. Default: ID.
 	SaveAs string `json:"save_as,omitempty"`
-	// TimeoutSeconds bounds one try of the step. Default 60.
+	// TimeoutSeconds bounds one try of the step. Default 60; of approval.request, which waits for so long, a day.
 	TimeoutSeconds float64 `json:"timeout_seconds,omitempty"`
-	Retry          *Retry  `json:"retry,omitempty"`
-	OnError        OnError `json:"on_error,omitzero"`
+	// OnTimeout is what becomes of approval.request when nobody has decided in time. Default deny.
+	OnTimeout OnTimeout `json:"on_timeout,omitempty"`
+	Retry     *Retry    `json:"retry,omitempty"`
+	OnError   OnError   `json:"on_error,omitzero"`
 	// Expect is an expression over the output that must be true, else the step fails.
 	Expect string `json:"expect,omitempty"`
 	// Steps are what flow.foreach does for each item.
@@ -129,6 +131,16 @@ func allSteps(steps []Step, at string, yield func(string, *Step) bool) bool {
 	}
 	return true
 }
+
+// OnTimeout says what becomes of an approval that nobody has decided in time.
+type OnTimeout string
+
+// Ends of an approval that nobody has decided in time.
+const (
+	OnTimeoutDeny    OnTimeout = "deny" // the default
+	OnTimeoutApprove OnTimeout = "approve"
+	OnTimeoutFail    OnTimeout = "fail" // the step fails
+)
 
 // OnErrorPolicy says what a failed step does to its run.
 type OnErrorPolicy string

@@ -40,8 +40,8 @@ type action struct {
 	do      func(ctx context.Context, c *call) (result, error)
 }
 
-// builtIns returns the actions that need no server. wait.sleep is not done but waited for, flows are
-// interpreted; they are here for their schemas.
+// builtIns returns the actions that need no server. wait.sleep and approval.request are not done but waited
+// for, flows are interpreted; they are here for their schemas.
 func (e *Executor) builtIns() map[string]action {
 	actions := make(map[string]action)
 	for _, def := range pipeline.BuiltIns() {
@@ -56,7 +56,7 @@ func (e *Executor) builtIns() map[string]action {
 			a.do = publish
 		case dataAssert:
 			a.do = assert
-		case waitSleep, pipeline.FlowForeach, pipeline.FlowParallel, pipeline.FlowSwitch:
+		case waitSleep, ordinaut.ApprovalRequest, pipeline.FlowForeach, pipeline.FlowParallel, pipeline.FlowSwitch:
 		default:
 			continue
 		}

@@ -49,6 +49,9 @@ type attempt struct {
 	// beginning, because nobody knows when in between the database did it.
 	renewed atomic.Int64
 	gone    atomic.Bool
+	// asks reports whether the run may have asked for approvals. Written by the attempt's goroutine, before
+	// its end.
+	asks bool
 
 	mu      sync.Mutex // guards what follows, and orders seq with the adding of records
 	seq     int64
@@ -60,7 +63,7 @@ type attempt struct {
 
 func newAttempt(work context.Context, rec *recorder, a ordinaut.Attempt, asked, claimed time.Time, ttl time.Duration) *attempt {
 	ctx, cancel := context.WithCancelCause(work)
-	at := &attempt{Attempt: a, rec: rec, ctx: ctx, cancel: cancel, claimed: claimed, ttl: ttl, seq: a.Seq}
+	at := &attempt{Attempt: a, rec: rec, ctx: ctx, cancel: cancel, claimed: claimed, ttl: ttl, seq: a.Seq, asks: a.Epoch > 1}
 	at.renewed.Store(int64(asked.Sub(claimed)))
 	return at
 }
@@ -168,7 +171,7 @@ func (a *attempt) fillGap(ack chan error, step *ordinaut.StepResult) {
 // not wait: the recorder tells the executor. Nothing can be added afterwards.
 func (a *attempt) end(e ending) {
 	out := e.outcome
-	out.StartedAt = a.firstStart()
+	out.StartedAt, out.Asked = a.firstStart(), a.asks
 	rec := ordinaut.Record{Lease: a.Lease, Events: e.events, Verdict: a.verdict(e), Outcome: &out}
 	bytes := len(out.Output) + len(out.Error)
 	a.mu.Lock()

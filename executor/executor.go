@@ -164,7 +164,7 @@ func (e *Executor) tellEnd(a *attempt, out *ordinaut.Outcome) {
 		poke(e.slept)
 	}
 	told := slog.LevelInfo
-	if out.State == ordinaut.RunWaiting && out.Reason != "" {
+	if out.State == ordinaut.RunWaiting && out.Reason != "" && out.Reason != ordinaut.ReasonAwaitingApproval {
 		told = slog.LevelWarn // it will be retried
 	}
 	if !e.log.Enabled(a.ctx, told) {

@@ -21,6 +21,8 @@ type failure struct {
 	// other side asked to wait longer than they allow.
 	gaveUp  string
 	tooLong bool
+	// lasting says that no further try changes it.
+	lasting bool
 }
 
 // final returns the failure as it stands when nothing is tried any more.

@@ -37,6 +37,7 @@ type execution struct {
 	// until is when the run's time is over, by the local clock.
 	until    time.Time
 	recorded *recorded
+	asked    *asked
 }
 
 // frame is the state of one list of steps that runs in order: the pipeline, or a block within a flow. Only
@@ -98,7 +99,7 @@ func (e *Executor) handle(a *attempt) (ending, bool) {
 
 // prepare gathers what the run needs. While the database is away it waits.
 func (e *Executor) prepare(a *attempt) (*frame, error) {
-	x := &frame{execution: &execution{e: e, att: a, recorded: &recorded{}}, ack: make(chan error, 1)}
+	x := &frame{execution: &execution{e: e, att: a, recorded: &recorded{}, asked: &asked{}}, ack: make(chan error, 1)}
 	err := e.patiently(a, func() (err error) {
 		x.prog, err = e.programs.get(a.ctx, a)
 		return err
@@ -106,11 +107,15 @@ func (e *Executor) prepare(a *attempt) (*frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load the task: %w", err)
 	}
+	a.asks = x.prog.asks
 	x.until = a.claimed.Add(x.prog.timeout - a.ClaimedAt.Sub(a.firstStart()))
 	if a.Epoch > 1 || a.Kind == ordinaut.RunRetry { // a retry has what it took over
 		err := e.patiently(a, func() error { return x.loadSteps(a.ctx) })
 		if err != nil {
 			return nil, fmt.Errorf("load the recorded steps: %w", err)
+		}
+		if err := x.settleApprovals(); err != nil {
+			return nil, fmt.Errorf("load the approvals: %w", err)
 		}
 	}
 	if err := x.fillScope(); err != nil {
@@ -229,7 +234,7 @@ func (x *frame) main() (ending, bool) {
 				return v.over.ending, v.over.ok
 			}
 			if v.end != nil {
-				v.end.step, v.end.at = &v.result, v.result.StepID
+				v.end.step, v.end.at, v.end.events = &v.result, v.result.StepID, v.events
 				return *v.end, true
 			}
 			if last := i == len(x.prog.steps)-1; last && (v.result.State != ordinaut.StepFailed || len(st.handler) == 0) {
@@ -307,7 +312,8 @@ func (x *frame) keep(st *step, r *ordinaut.StepResult, value any) {
 	x.scope.Steps[st.name] = value
 }
 
-func (x *execution) left() time.Duration { return time.Until(x.until) }
+// left is how much of the run's time is left. It stands still while the run waits for a person.
+func (x *execution) left() time.Duration { return time.Until(x.until) + x.asked.time() }
 
 // succeeded is the end of a run whose output is that of its last step.
 func (x *frame) succeeded() ordinaut.Outcome {

@@ -32,6 +32,8 @@ type memRun struct {
 	reports  []ordinaut.Progress
 	events   []ordinaut.Event
 	verdict  *ordinaut.Verdict
+	// approvals are by step.
+	approvals map[string]*ordinaut.Approval
 }
 
 // memStore keeps what the real store keeps, by the same rules, in memory, so that it works inside a
@@ -202,6 +204,16 @@ func (m *memStore) apply(r *memRun, rec ordinaut.Record) {
 			panic(fmt.Sprintf("step %s was %s and became %s", s.StepID, was.State, s.State))
 		}
 		r.steps[s.StepID] = s
+		if a := s.Approval; a != nil && r.approvals[a.StepID] == nil {
+			if r.approvals == nil {
+				r.approvals = map[string]*ordinaut.Approval{}
+			}
+			own := *a
+			r.approvals[a.StepID] = &own
+		}
+		if s.State.Final() {
+			m.closeApproval(r, s.StepID)
+		}
 		if s.State.Final() {
 			put(s.Seq, "step.finished")
 		}
@@ -229,12 +241,22 @@ func (m *memStore) apply(r *memRun, rec ordinaut.Record) {
 	case ordinaut.RunWaiting:
 		put(out.Seq, "run.waiting")
 		r.place, r.due = "wait", m.now().Add(out.Delay)
+		for step, a := range r.approvals {
+			if a.Decision != "" && r.steps[step].State == ordinaut.StepWaiting {
+				r.due = m.now()
+			}
+		}
 		if out.Failed {
 			r.att.Failures++
 		}
 	default:
 		put(out.Seq, "run.finished")
 		r.place, r.endedAt = "ended", m.now()
+		for step := range r.approvals {
+			if out.Asked {
+				m.closeApproval(r, step)
+			}
+		}
 	}
 }
 

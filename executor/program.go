@@ -21,6 +21,8 @@ const (
 	programTimeout        = 10 * time.Second
 	defaultStepTimeout    = 60 * time.Second
 	defaultTimeoutSeconds = 900
+	// defaultAnswerTime is how long approval.request waits for a person.
+	defaultAnswerTime = 24 * time.Hour
 )
 
 // program is one version of a task, ready to be interpreted. It never changes.
@@ -39,6 +41,8 @@ type program struct {
 	// whether any of its expressions may look at cursor.
 	probe       *pipeline.Probe
 	tellsCursor bool
+	// asks reports whether any step asks a person.
+	asks bool
 	// tellsRun, tellsTask and tellsEvent say whether any expression may look at run, task or event.
 	tellsRun, tellsTask, tellsEvent bool
 }
@@ -71,9 +75,13 @@ func newSteps(list []ordinaut.Step, next *int) []step {
 	steps := make([]step, len(list))
 	for i := range list {
 		s := list[i]
+		most := defaultStepTimeout
+		if s.Uses == ordinaut.ApprovalRequest {
+			most = defaultAnswerTime
+		}
 		st := step{
 			Step: s, index: *next, name: cmp.Or(s.SaveAs, s.ID),
-			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), defaultStepTimeout),
+			timeout: cmp.Or(time.Duration(s.TimeoutSeconds*float64(time.Second)), most),
 		}
 		*next++
 		for _, b := range s.Blocks() {
@@ -118,6 +126,7 @@ func compile(language *pipeline.Language, spec *ordinaut.TaskSpec, version int, 
 		texts = append(texts, assert)
 	}
 	for _, s := range spec.AllSteps() {
+		p.asks = p.asks || s.Uses == ordinaut.ApprovalRequest
 		texts = append(texts, s.With, s.If, s.Expect)
 		for _, c := range s.Cases {
 			texts = append(texts, c.If)

@@ -13,7 +13,7 @@ import (
 func (x *frame) fail(st *step, v verdict, f *failure) verdict {
 	now := x.att.now()
 	v.events = nil
-	again := f.reason.Retryable()
+	again := f.reason.Retryable() && !f.lasting
 	if r := st.Retry; again && r != nil && v.result.Tries > 0 && v.result.Tries < r.MaxAttempts {
 		if delay, ok := x.delay(r, v.result.Tries, f); ok {
 			return x.retry(st, v, f, now, delay, false)

@@ -61,6 +61,9 @@ func (x *frame) try(st *step) verdict {
 		if st.Uses == waitSleep && before.Reason == "" && before.WakesAt != nil {
 			return x.sleepOn(v, before, now)
 		}
+		if before.Reason == ordinaut.ReasonAwaitingApproval {
+			return x.answered(st, v, &before, now)
+		}
 	} else if run, f := x.condition(st); f != nil {
 		return x.fail(st, v, f)
 	} else if !run {
@@ -100,6 +103,9 @@ func (x *frame) act(st *step, v verdict, input map[string]any) verdict {
 			return x.fail(st, v, f)
 		}
 		return x.fallAsleep(st, v, input)
+	}
+	if st.Uses == ordinaut.ApprovalRequest {
+		return x.ask(st, v, input)
 	}
 	v.result.Tries++
 	ctx := x.att.ctx

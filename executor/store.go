@@ -46,6 +46,9 @@ type History interface {
 	TaskVersion(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.TaskID, version int) (*ordinaut.TaskSpec, error)
 	// ListSteps returns what a run has recorded of its steps.
 	ListSteps(ctx context.Context, ns ordinaut.NamespaceID, run ordinaut.RunID) ([]ordinaut.StepResult, error)
+	// SettleApprovals returns what a run has asked people, as it stands; what nobody has decided in time
+	// expires. A decision never changes.
+	SettleApprovals(ctx context.Context, ns ordinaut.NamespaceID, run ordinaut.RunID) ([]ordinaut.Approval, error)
 	// GetEvent returns an event that a run is about; it never changes.
 	GetEvent(ctx context.Context, ns ordinaut.NamespaceID, id ordinaut.EventID) (ordinaut.Event, error)
 	// GetCursor returns what the latest probe of a version of a task has left; nil if there is nothing.

@@ -47,6 +47,9 @@ func checkHolds(s *ordinaut.Step) *ordinaut.Error {
 			return e
 		}
 	}
+	if err := checkAsking(s); err != nil {
+		return err
+	}
 	switch {
 	case s.Uses != FlowSwitch && len(s.Default) > 0:
 		return ordinaut.Invalid("/default", "default belongs to a step that uses %s", FlowSwitch)

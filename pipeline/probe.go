@@ -90,6 +90,8 @@ func (p *Probe) over(key string, x *expression, output any, s *Scope) (any, erro
 // must say that it is read-only, and http.request that it gets.
 func ProbeFault(a ordinaut.Action, with map[string]any) string {
 	switch {
+	case a.Name == ordinaut.ApprovalRequest:
+		return "approval.request asks a person, and a probe looks by itself; ask in the pipeline that the condition starts"
 	case a.Name == "wait.sleep":
 		return "wait.sleep looks at nothing; a probe needs an action that reads"
 	case a.Name == "http.request":

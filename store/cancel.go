@@ -27,6 +27,7 @@ WHERE namespace_id = $1 AND id = $2 AND run.task_id = idle.task_id`
 func (s *Store) CancelRun(ctx context.Context, call ordinaut.Call, id ordinaut.RunID) (ordinaut.Run, error) {
 	var run ordinaut.Run
 	ended, marked := false, false
+	var closed int64
 	err := s.tx(ctx, func(tx pgx.Tx) error {
 		ns := call.Agent.NamespaceID
 		object, repeated, err := replay(ctx, tx, call, id)
@@ -39,6 +40,11 @@ func (s *Store) CancelRun(ctx context.Context, call ordinaut.Call, id ordinaut.R
 		}
 		if ended, marked, err = cancelRun(ctx, tx, ns, id); err != nil {
 			return err
+		}
+		if ended {
+			if closed, err = closeApprovals(ctx, tx, [][16]byte{ns}, [][16]byte{id}); err != nil {
+				return err
+			}
 		}
 		if run, err = getRun(ctx, tx, ns, id); err != nil {
 			return err
@@ -56,6 +62,7 @@ func (s *Store) CancelRun(ctx context.Context, call ordinaut.Call, id ordinaut.R
 	}
 	if ended {
 		s.metrics.ended(run.State, run.Reason, 1)
+		s.metrics.closed(closed)
 		s.announce(ctx, []news{endNews(run)})
 		s.releaseAfter(ctx, [][16]byte{run.TaskID})
 	}

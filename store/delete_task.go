@@ -26,7 +26,7 @@ RETURNING r.namespace_id, r.id, r.task_id, r.seq, r.finished_at`
 // have passed without a fate. It returns the task as it was left.
 func (s *Store) DeleteTask(ctx context.Context, call ordinaut.Call, id ordinaut.TaskID, unmet Unmet) (ordinaut.Task, error) {
 	var over []news
-	var marked int64
+	var marked, closed int64
 	task, err := s.changeTask(ctx, call, id, func(tx pgx.Tx) (any, error) {
 		ns := call.Agent.NamespaceID
 		// Waits for those who are just queuing a run of the task.
@@ -51,7 +51,7 @@ WHERE namespace_id = $1 AND id = $2`
 		if _, err := tx.Exec(ctx, `DELETE FROM condition WHERE namespace_id = $1 AND task_id = $2`, [16]byte(ns), [16]byte(id)); err != nil {
 			return nil, err
 		}
-		if over, err = endRunsOf(ctx, tx, ns, id); err != nil {
+		if over, closed, err = endRunsOf(ctx, tx, ns, id); err != nil {
 			return nil, fmt.Errorf("end runs of %s: %w", id, err)
 		}
 		const mark = `UPDATE lease SET canceled = true WHERE namespace_id = $1 AND task_id = $2`
@@ -70,18 +70,22 @@ WHERE namespace_id = $1 AND id = $2`
 		s.wake(WakeCancel)
 	}
 	s.metrics.ended(ordinaut.RunCanceled, ordinaut.ReasonTaskDeleted, len(over))
+	s.metrics.closed(closed)
 	s.announce(ctx, over)
 	return task, nil
 }
 
-func endRunsOf(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, id ordinaut.TaskID) ([]news, error) {
+func endRunsOf(ctx context.Context, tx pgx.Tx, ns ordinaut.NamespaceID, id ordinaut.TaskID) ([]news, int64, error) {
 	all, err := query[endedIdle](ctx, tx, endTaskRuns, [16]byte(ns), [16]byte(id))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	over := make([]news, len(all))
+	namespaces, runs := make([][16]byte, len(all)), make([][16]byte, len(all))
 	for i, e := range all {
 		over[i] = e.news(ordinaut.ReasonTaskDeleted)
+		namespaces[i], runs[i] = e.NamespaceID, e.ID
 	}
-	return over, nil
+	closed, err := closeApprovals(ctx, tx, namespaces, runs)
+	return over, closed, err
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/ordinaut/ordinaut"
 )
@@ -130,6 +131,8 @@ func (s *Store) Record(ctx context.Context, recs []ordinaut.Record) (lost []ordi
 type recordBatch struct {
 	fence    leaseColumns
 	steps    stepColumns
+	asks     askColumns
+	closes   closeColumns
 	progress progressColumns
 	events   eventColumns
 	verdicts verdictColumns
@@ -143,6 +146,8 @@ type recordBatch struct {
 	published map[eventKey]int
 	// buffered reports whether runs wait for others to end.
 	buffered bool
+	// closed counts the approvals that nobody decided.
+	closed int64
 }
 
 // landed is an outcome as it was written.
@@ -163,6 +168,8 @@ func newRecordBatch(recs []ordinaut.Record) (*recordBatch, error) {
 		r := &recs[i]
 		b.fence.add(r.Lease)
 		b.steps.add(r)
+		b.asks.add(r)
+		b.closes.add(r)
 		b.progress.add(r)
 		b.events.add(r)
 		b.verdicts.add(r)
@@ -196,6 +203,12 @@ func (b *recordBatch) send(ctx context.Context, s *Store) error {
 	if c := &b.steps; len(c.runs) > 0 {
 		batch.Queue(insertSteps, c.args()...)
 	}
+	if c := &b.asks; len(c.runs) > 0 {
+		batch.Queue(insertApprovals, c.args()...)
+	}
+	if c := &b.closes; len(c.runs) > 0 {
+		batch.Queue(closeAnswered, c.namespaces, c.runs, c.epochs, c.steps).Exec(b.countClosed)
+	}
 	if c := &b.progress; len(c.runs) > 0 {
 		batch.Queue(insertProgress, c.args()...)
 	}
@@ -211,7 +224,15 @@ func (b *recordBatch) send(ctx context.Context, s *Store) error {
 	if c := &b.parks; len(c.runs) > 0 {
 		batch.Queue(parkRuns, c.args()...).Query(b.readParks)
 	}
+	if c := &b.closes; len(c.ended) > 0 {
+		batch.Queue(closeEnded, c.endedNamespaces, c.ended).Exec(b.countClosed)
+	}
 	return s.pool.SendBatch(ctx, &batch).Close()
+}
+
+func (b *recordBatch) countClosed(tag pgconn.CommandTag) error {
+	b.closed += tag.RowsAffected()
+	return nil
 }
 
 func (b *recordBatch) readFence(rows pgx.Rows) error {

@@ -44,6 +44,7 @@ func (s *Store) recorded(ctx context.Context, b *recordBatch, recs []ordinaut.Re
 	for e, n := range ends {
 		s.metrics.ended(e.state, e.reason, n)
 	}
+	s.metrics.closed(b.closed)
 	// Events first: whoever reads of a run's end has read what it published.
 	if len(b.published) > 0 {
 		s.announceEvents(ctx, b.events.among(b.published))

@@ -80,6 +80,7 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTimeout)
 	defer cancel()
 	var all []rescued
+	var closed int64
 	err = s.tx(ctx, func(tx pgx.Tx) error {
 		expired, err := query[expiredLease](ctx, tx, lockExpired, limit)
 		if err != nil || len(expired) == 0 {
@@ -90,11 +91,16 @@ func (s *Store) RescueRuns(ctx context.Context, limit int) (n int, err error) {
 			namespaces[i], runs[i] = l.NamespaceID, l.RunID
 		}
 		all, err = query[rescued](ctx, tx, rescueRuns, namespaces, runs, maxCrashes, string(ordinaut.ReasonWorkerCrashed))
+		if err != nil {
+			return err
+		}
+		closed, err = closeApprovals(ctx, tx, namespaces, runs)
 		return err
 	})
 	if err != nil {
 		return 0, err
 	}
+	s.metrics.closed(closed)
 	told := make([]news, 0, len(all))
 	requeued := false
 	over, failed := taskSet{}, failedTasks{}

@@ -34,6 +34,8 @@ UPDATE lease SET superseded = superseded OR NOT canceled, canceled = true WHERE 
 type superseded struct {
 	ended  []news
 	marked int64
+	// closed counts approvals that ended with their runs.
+	closed int64
 }
 
 // supersede ends the live runs of tasks that the transaction holds locked: at once those that no worker
@@ -62,6 +64,13 @@ func supersede(ctx context.Context, tx pgx.Tx, tasks [][16]byte) (superseded, er
 	if err := idle(); err != nil {
 		return all, fmt.Errorf("end superseded runs: %w", err)
 	}
+	namespaces, runs := make([][16]byte, len(all.ended)), make([][16]byte, len(all.ended))
+	for i, n := range all.ended {
+		namespaces[i], runs[i] = n.ns, n.run
+	}
+	if all.closed, err = closeApprovals(ctx, tx, namespaces, runs); err != nil {
+		return all, fmt.Errorf("close what superseded runs asked: %w", err)
+	}
 	return all, nil
 }
 
@@ -72,6 +81,7 @@ func (s *Store) announceSuperseded(ctx context.Context, all superseded) {
 	}
 	if n := len(all.ended); n > 0 {
 		s.metrics.ended(ordinaut.RunCanceled, ordinaut.ReasonSuperseded, n)
+		s.metrics.closed(all.closed)
 		s.announce(ctx, all.ended)
 	}
 }
