@@ -25,6 +25,8 @@ type TaskHistory struct {
 	FailedSteps map[RunID]string
 	// SkippedSteps are the ids of the steps that runs left out because their if was false, in order.
 	SkippedSteps map[RunID][]string
+	// Approvals are what those of the runs that wait have asked people.
+	Approvals []Approval
 	// Changes are the latest changes of the task until now, oldest first.
 	Changes []TaskChange
 	// Condition is what is known of the task's condition; nil when it has none, or was never probed.

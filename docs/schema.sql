@@ -95,15 +95,22 @@ CREATE TABLE approval (
     step_id text NOT NULL,
     message text NOT NULL,
     requested_at timestamp with time zone NOT NULL DEFAULT clock_timestamp(),
-    expires_at timestamp with time zone,
+    expires_at timestamp with time zone NOT NULL,
     decision text,
     decided_by uuid,
     decided_at timestamp with time zone,
     note text NOT NULL DEFAULT ''::text,
+    task_id uuid NOT NULL,
+    input jsonb,
+    editable boolean NOT NULL DEFAULT false,
+    on_timeout text NOT NULL DEFAULT 'deny'::text,
+    edited jsonb,
     CONSTRAINT approval_namespace_id_run_id_step_id_key UNIQUE (namespace_id, run_id, step_id),
     CONSTRAINT approval_pkey PRIMARY KEY (namespace_id, id),
-    CONSTRAINT approval_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'denied'::text, 'expired'::text])))
+    CONSTRAINT approval_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'denied'::text, 'expired'::text, 'closed'::text]))),
+    CONSTRAINT approval_on_timeout_check CHECK ((on_timeout = ANY (ARRAY['deny'::text, 'approve'::text, 'fail'::text])))
 );
+CREATE INDEX approval_open_idx ON public.approval USING btree (namespace_id, id) WHERE (decision IS NULL);
 
 CREATE TABLE audit (
     namespace_id uuid NOT NULL,

@@ -33,6 +33,7 @@ func (j *judge) evidence(f finding, q Question) []Evidence {
 			all = append(all, j.rowEvidence(o))
 		}
 	}
+	all = append(all, j.approvalEvidence(f)...)
 	all = append(all, j.policyEvidence(f)...)
 	all = append(all, j.changeEvidence(f, q)...)
 	if f.code == ordinaut.VerdictNoWorker {

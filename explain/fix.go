@@ -18,6 +18,9 @@ const (
 	maxRunTimeout  = 7 * 24 * 60 * 60
 	maxStepTimeout = 3600
 	stepTimeout    = 60
+	// Those of approval.request.
+	maxAnswerTime = 7 * 24 * 60 * 60
+	answerTime    = 24 * 60 * 60
 
 	defaultCatchUp = 10
 	maxCatchUp     = 100
@@ -283,7 +286,11 @@ func moreStepTime(j *judge, f finding) *Fix {
 	copyJSON(&steps, j.Task.Spec.Pipeline)
 	for _, s := range ordinaut.AllSteps(steps) {
 		if (failed == "" || s.ID == failed) && !s.Flow() {
-			s.TimeoutSeconds = min(2*cmp.Or(s.TimeoutSeconds, stepTimeout), maxStepTimeout)
+			usual, most := float64(stepTimeout), float64(maxStepTimeout)
+			if s.Uses == ordinaut.ApprovalRequest {
+				usual, most = answerTime, maxAnswerTime
+			}
+			s.TimeoutSeconds = min(2*cmp.Or(s.TimeoutSeconds, usual), most)
 		}
 	}
 	return j.call("update_task", "gives the step twice the time", map[string]any{"if_version": j.Task.Version, "pipeline": steps})

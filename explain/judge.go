@@ -49,7 +49,8 @@ func (f finding) time() Time {
 // fulfilled reports whether it came as it should, if not by the straightest way: it ran or will, or another
 // stood in for it.
 func (f finding) fulfilled() bool {
-	ran := f.run != nil && (f.run.State == ordinaut.RunSucceeded || f.run.State == ordinaut.RunWaiting)
+	waits := f.run != nil && f.run.State == ordinaut.RunWaiting && f.code != ordinaut.ReasonAwaitingApproval.Verdict()
+	ran := f.run != nil && f.run.State == ordinaut.RunSucceeded || waits
 	return ran || f.row != nil && f.row.Fate == ordinaut.FateCoalesced && f.row.Reason != ordinaut.ReasonCatchUpLimit
 }
 
@@ -186,6 +187,9 @@ func (j *judge) codeOfRun(r *ordinaut.Run) ordinaut.VerdictCode {
 	case ordinaut.RunRunning:
 		return ordinaut.VerdictRunning
 	case ordinaut.RunWaiting:
+		if j.approval(r) != nil {
+			return ordinaut.ReasonAwaitingApproval.Verdict()
+		}
 		return ordinaut.VerdictWaiting
 	case ordinaut.RunQueued:
 		if j.workerless(r) {

@@ -97,6 +97,7 @@ func runRules() map[ordinaut.Reason]rule {
 		ordinaut.ReasonTaskDeleted:       fails("the task was deleted meanwhile", "`create_task` with what it was", recreate),
 		ordinaut.ReasonSuperseded:        fails("the task was due again, and overlap is cancel_running", "`update_task`: `overlap` `buffer_one`", queueBehind),
 		ordinaut.ReasonConditionFalse:    {means: "the latest probe found the condition not met, or met with its run had already", sentence: conditionSentence},
+		ordinaut.ReasonAwaitingApproval:  {means: "its run waits for a person to decide", remedy: "`decide_approval`", problem: true, sentence: approvalSentence, fix: decide},
 		ordinaut.ReasonInternal:          fails("something went wrong inside Ordinaut; the log has the details", "`run_now`", makeUp),
 	}
 }

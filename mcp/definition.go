@@ -27,6 +27,8 @@ var toolScopes = map[string]ordinaut.Scope{
 	"list_runs":        ordinaut.ScopeRunsRead,
 	"get_run":          ordinaut.ScopeRunsRead,
 	"cancel_run":       ordinaut.ScopeRunsCancel,
+	"list_approvals":   ordinaut.ScopeRunsRead,
+	"decide_approval":  ordinaut.ScopeApprovalsDecide,
 	"publish_event":    ordinaut.ScopeEventsPublish,
 	"explain_task":     ordinaut.ScopeTasksRead,
 	"set_calendar":     ordinaut.ScopeTasksWrite,

@@ -180,6 +180,8 @@ func TestStructsFollowSchemas(t *testing.T) {
 		"list_runs":        {listRunsArgs{}, listRunsAnswer{}},
 		"get_run":          {getRunArgs{}, getRunAnswer{}},
 		"cancel_run":       {cancelRunArgs{}, cancelRunAnswer{}},
+		"list_approvals":   {listApprovalsArgs{}, listApprovalsAnswer{}},
+		"decide_approval":  {decideApprovalArgs{}, decideApprovalAnswer{}},
 		"publish_event":    {publishEventArgs{}, publishEventAnswer{}},
 		"explain_task":     {explainTaskArgs{}, explainTaskAnswer{}},
 		"set_calendar":     {setCalendarArgs{}, setCalendarAnswer{}},

@@ -131,6 +131,9 @@ func keepErrors(h *ordinaut.TaskHistory, may bool) {
 	for i := range h.Runs {
 		h.Runs[i].Error = told(h.Runs[i].Error)
 	}
+	for i := range h.Approvals {
+		h.Approvals[i].Message = told(h.Approvals[i].Message)
+	}
 	if h.Condition != nil {
 		h.Condition.Error = told(h.Condition.Error)
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ordinaut/ordinaut"
@@ -64,6 +65,11 @@ func (s *Server) getRun(ctx context.Context, c *call, in getRunArgs) (getRunAnsw
 		return getRunAnswer{}, err
 	}
 	answer := getRunAnswer{Run: viewRun(run, steps, s.now()), Next: nextForRun(run)}
+	if run.State == ordinaut.RunWaiting {
+		if answer.Next, err = s.nextForWaiting(ctx, run); err != nil {
+			return getRunAnswer{}, err
+		}
+	}
 	if in.Detail != detailFull {
 		return answer, nil
 	}
@@ -76,6 +82,24 @@ func (s *Server) getRun(ctx context.Context, c *call, in getRunArgs) (getRunAnsw
 		})
 	}
 	return answer, err
+}
+
+// nextForWaiting is nextForRun for one that may wait for people: it says how they answer.
+func (s *Server) nextForWaiting(ctx context.Context, run ordinaut.Run) (string, error) {
+	asked, err := s.cfg.Store.RunApprovals(ctx, run.NamespaceID, run.ID)
+	if err != nil {
+		return "", err
+	}
+	open := slices.DeleteFunc(asked, func(a ordinaut.Approval) bool { return a.Decision != "" })
+	if len(open) == 0 {
+		return nextForRun(run), nil
+	}
+	next := "It is awaiting approval: decide_approval " + compact(map[string]string{"approval_id": open[0].ID.String(), "decision": "approve"}) +
+		", or deny, lets it go on; list_approvals shows what exactly is asked"
+	if n := len(open) - 1; n > 0 {
+		next += fmt.Sprintf(", %d more included", n)
+	}
+	return next + ".", nil
 }
 
 // addValues adds outputs, and inputs and params if asked, cut to limit bytes in all.

@@ -70,6 +70,8 @@ var tools = []tool{
 	{"list_runs", row((*Server).listRuns)},
 	{"get_run", row((*Server).getRun)},
 	{"cancel_run", row((*Server).cancelRun)},
+	{"list_approvals", row((*Server).listApprovals)},
+	{"decide_approval", row((*Server).decideApproval)},
 	{"publish_event", row((*Server).publishEvent)},
 	{"explain_task", row((*Server).explainTask)},
 	{"set_calendar", row((*Server).setCalendar)},

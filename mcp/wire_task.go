@@ -175,12 +175,12 @@ func runID(text string) (ordinaut.RunID, error) {
 
 // badID says which kind of id is wanted, and which one it got if that is plain.
 func badID(pointer, text, want, hint string) error {
-	for _, kind := range []string{"task", "run", "agent", "event", "server", "preview"} {
+	for _, kind := range []string{"task", "run", "agent", "event", "server", "preview", "approval"} {
 		if kind != want && strings.HasPrefix(text, kind+"_") {
-			return ordinaut.Invalid(pointer, "got the id of %s, want the id of a %s: %s_ and 32 hex digits; %s", article(kind), want, want, hint)
+			return ordinaut.Invalid(pointer, "got the id of %s, want the id of %s: %s_ and 32 hex digits; %s", article(kind), article(want), want, hint)
 		}
 	}
-	return ordinaut.Invalid(pointer, "want the id of a %s: %s_ and 32 hex digits; %s", want, want, hint)
+	return ordinaut.Invalid(pointer, "want the id of %s: %s_ and 32 hex digits; %s", article(want), want, hint)
 }
 
 func article(noun string) string {

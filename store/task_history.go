@@ -71,6 +71,9 @@ WHERE t.namespace_id = $1 AND t.id = $2`
 	if h.FailedSteps, h.SkippedSteps, err = r.oddSteps(ctx, h.Runs); err != nil {
 		return h, err
 	}
+	if h.Approvals, err = r.approvals(ctx, h.Runs); err != nil {
+		return h, err
+	}
 	if h.Versions, err = r.versions(ctx, h.Since); err != nil {
 		return h, err
 	}
@@ -213,6 +216,20 @@ WHERE namespace_id = $1 AND run_id = ANY ($2) AND state IN ('failed', 'skipped')
 		}
 	}
 	return failed, skipped, err
+}
+
+// approvals returns what those of the runs that wait have asked.
+func (r historyReader) approvals(ctx context.Context, runs []ordinaut.Run) ([]ordinaut.Approval, error) {
+	var waiting [][16]byte
+	for i := range runs {
+		if runs[i].State == ordinaut.RunWaiting {
+			waiting = append(waiting, runs[i].ID)
+		}
+	}
+	if len(waiting) == 0 {
+		return nil, nil
+	}
+	return query[ordinaut.Approval](ctx, r.tx, approvalsOfRun, [16]byte(r.ns), waiting)
 }
 
 // versions returns the latest definitions, back to the one in force at since. Served by task_version_pkey.

@@ -30,7 +30,7 @@ const overdue = `($3 - interval '1 minute')`
 
 // Laws returns the laws that [Store.Verify] holds the database against, in the order of documentation.
 func Laws() []Law {
-	return slices.Concat(lawsOfLedger(), lawsOfRuns(), lawsOfTasks(), lawsOfEvents())
+	return slices.Concat(lawsOfLedger(), lawsOfRuns(), lawsOfTasks(), lawsOfEvents(), lawsOfApprovals())
 }
 
 // Invariant is how a law was found.

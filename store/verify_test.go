@@ -154,6 +154,7 @@ func (a *audited) work() {
 			r.Outcome.State, r.Outcome.Reason = ordinaut.RunFailed, ordinaut.ReasonActionFailed
 		case i == 2:
 			r.Outcome.State, r.Outcome.Delay = ordinaut.RunWaiting, time.Hour
+			r.Steps = append(r.Steps, asks(&at, "ok"))
 		}
 		record(a, a.Store, r)
 	}
@@ -161,7 +162,7 @@ func (a *audited) work() {
 
 // planted are the tables in which violations are planted.
 func planted() []string {
-	return []string{"task", "occurrence", "run", "step", "progress", "queue", "lease", "wait", "event", "event_queue", "debounce", "verdict", "waking"}
+	return []string{"task", "occurrence", "run", "step", "progress", "queue", "lease", "wait", "event", "event_queue", "debounce", "verdict", "waking", "approval"}
 }
 
 // keep notes what is there, for restore.
@@ -238,7 +239,7 @@ SELECT namespace_id, run_id, task_id, now(), 5, epoch, started_at FROM lease`, "
 		{"no end", `UPDATE run SET finished_at = NULL`, "R2"},
 		{"a step of nobody", `UPDATE step SET epoch = 9 WHERE run_id NOT IN (SELECT run_id FROM lease) AND run_id NOT IN (SELECT run_id FROM wait)`, "R3"},
 		{"a step of the future", `UPDATE step SET epoch = 9 WHERE run_id IN (SELECT run_id FROM lease)`, "R4"},
-		{"a lost step", `DELETE FROM step`, "R5"},
+		{"a lost step", `DELETE FROM step`, "R5 A1"},
 		{"a lost report", `DELETE FROM progress WHERE type = 'progress'`, "R5"},
 		{"an entry too many", `UPDATE run SET seq = seq + 1 WHERE state = 'succeeded'`, "R5"},
 		{"waiting for nothing", `WITH gone AS (DELETE FROM lease WHERE task_id = (SELECT id FROM task WHERE title = 'buffers') RETURNING run_id, started_at)
@@ -267,6 +268,8 @@ FROM gone WHERE id = gone.run_id; UPDATE run SET queued_at = now() - interval '1
 		{"an event of nobody", `DELETE FROM event WHERE topic = 'window.open'`, "E2"},
 		{"an old event", `UPDATE event SET at = now() - interval '5 minutes'`, "E3"},
 		{"an old burst", `UPDATE debounce SET due_at = now() - interval '5 minutes'`, "E4"},
+		{"a question of nobody", `UPDATE approval SET run_id = $new`, "A1 A2"},
+		{"a question that was answered", `UPDATE approval SET decision = 'approved', decided_at = now()`, "A2"},
 		{"an old verdict", `UPDATE verdict SET at = now() - interval '5 minutes'`, "E5"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -290,6 +293,7 @@ func TestVerifyKnowsHowFarHistoryGoes(t *testing.T) {
 			a := newAudited(t)
 			// What ends is history; live runs are not.
 			a.exec(`UPDATE run SET state = 'canceled', reason = 'canceled', attempt = 1, finished_at = now(), seq = 99 WHERE state = 'queued'`)
+			a.exec(`UPDATE approval SET decision = 'closed', decided_at = now()`)
 			a.exec(`DELETE FROM queue`)
 			a.exec(`DELETE FROM lease`)
 			a.exec(`DELETE FROM wait`)
@@ -370,7 +374,7 @@ func TestHistoryIsOpenedBesideALongReader(t *testing.T) {
 func TestLawsAreDocumented(t *testing.T) {
 	t.Parallel()
 	text := string(must(os.ReadFile("../docs/verify.md"))(t))
-	row := regexp.MustCompile(`(?m)^\| ([LRTE]\d+) \| (.+?) \| (.+) \|$`)
+	row := regexp.MustCompile(`(?m)^\| ([LRTEA]\d+) \| (.+?) \| (.+) \|$`)
 	var documented []string
 	for _, cells := range row.FindAllStringSubmatch(text, -1) {
 		documented = append(documented, cells[1]+" "+cells[2])
