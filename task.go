@@ -28,7 +28,7 @@ type TaskSpec struct {
 	// Priority orders queued runs: 1 goes first, 9 last; 5 is the default. A step of priority is
 	// worth ten seconds of waiting, so nothing starves.
 	Priority int `json:"priority"`
-	// TimeoutSeconds bounds a run from its first start to its end, waits included. Default 900.
+	// TimeoutSeconds bounds a run from its first start to its end. Waits count, but for those for a person. Default 900.
 	TimeoutSeconds int `json:"timeout_seconds"`
 	// Retry is how often a failed run is tried again, from its failed step on.
 	Retry *Retry `json:"retry,omitempty"`

@@ -80,3 +80,32 @@ func TestPageTellsWhatFollows(t *testing.T) {
 		})
 	}
 }
+
+// The example of asking a person gives what the page says, and sends what was approved.
+func TestPageTellsWhatAnApprovalGives(t *testing.T) {
+	var sent map[string]any
+	law(t, tools{
+		"weather.now": answer(`{"degrees": 7}`),
+		"mail.send": func(_ context.Context, c downstream.Call) (json.RawMessage, error) {
+			sent = c.Arguments
+			return json.RawMessage(`{}`), nil
+		},
+	}, func(t *testing.T, m *memStore) {
+		id := m.queue(m.task(specOf(t, fenced(t, "json ask"))), "")
+		if a := m.asked(t, id, "ok").approvals["ok"]; a.Message != "Send this to ann@example.com?" || string(a.Input) != `{"text":"7 °C in Chisinau","to":"ann@example.com"}` {
+			t.Errorf("asked %+v", a)
+		}
+		m.decide(id, "ok", ordinaut.DecisionApproved, "ann", `{"to": "ann@example.com", "text": "Mild today"}`)
+		r := m.ended(t, id)
+		var want any
+		if err := json.Unmarshal([]byte(fenced(t, "json answer")), &want); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, outputOf(t, &r, "ok")); diff != "" {
+			t.Errorf("%+v (-want +got):\n%s", r.out, diff)
+		}
+		if diff := cmp.Diff(map[string]any{"to": "ann@example.com", "text": "Mild today"}, sent); diff != "" {
+			t.Errorf("sent (-want +got):\n%s", diff)
+		}
+	})
+}

@@ -37,7 +37,11 @@ func TestExamplesRun(t *testing.T) {
 			h.finish(t, h.claimUntil(t, run), ordinaut.RunFailed, "")
 			go func() { h.finish(t, h.claim(t), ordinaut.RunSucceeded, `{"ok":true}`) }()
 		}
-		args := strings.NewReplacer(exampleTask, task, exampleRun, run).Replace(string(d.example))
+		approval := exampleApproval
+		if d.name == "decide_approval" {
+			approval = h.ask(t, h.claimUntil(t, run))
+		}
+		args := strings.NewReplacer(exampleTask, task, exampleRun, run, exampleApproval, approval).Replace(string(d.example))
 		if r := v.call(t, d.name, json.RawMessage(args)); r.failed {
 			t.Errorf("%s %s: %s", d.name, args, r.text)
 		}

@@ -102,6 +102,8 @@ func (h *house) measure(t *testing.T) []answerBytes {
 		run = v.newRun(t, task)
 		h.finish(t, h.claim(t), ordinaut.RunSucceeded, `{"temperature":21.5,"sky":"clear","wind":"3 m/s"}`)
 	}
+	asking := v.newRun(t, task)
+	approval := h.ask(t, h.claimUntil(t, asking))
 	queued := v.newRun(t, task)
 	var sizes []answerBytes
 	add := func(call, tool string, args any) {
@@ -120,6 +122,8 @@ func (h *house) measure(t *testing.T) []answerBytes {
 	add("get_run", "get_run", object{"run_id": run})
 	add("get_run, detail full", "get_run", object{"run_id": run, "detail": "full"})
 	add("cancel_run", "cancel_run", object{"run_id": queued})
+	add("list_approvals, 1 approval", "list_approvals", nil)
+	add("decide_approval", "decide_approval", object{"approval_id": approval, "decision": "approve"})
 	add("delete_task", "delete_task", object{"task_id": task})
 	add("explain_task", "explain_task", object{"task_id": task})
 	add("set_calendar", "set_calendar", object{"name": "holidays", "entries": []object{{"from": "2030-12-25", "title": "Christmas"}}})

@@ -21,6 +21,7 @@ func TestEveryVerdictIsCausedAndExplained(t *testing.T) {
 	for _, c := range explainedEnds() {
 		caused[c.reason.Verdict()] = true
 	}
+	caused[explainedApproval.Verdict()] = true
 	for _, c := range explainedConditions() {
 		caused[c.verdict.Verdict()] = true
 	}

@@ -13,10 +13,11 @@ import (
 	"github.com/ordinaut/ordinaut"
 )
 
-// exampleTask and exampleRun are the ids that examples name; tests put real ones in their place.
+// exampleTask, exampleRun and exampleApproval are the ids that examples name; tests put real ones in their place.
 const (
-	exampleTask = "task_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
-	exampleRun  = "run_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
+	exampleTask     = "task_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
+	exampleRun      = "run_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
+	exampleApproval = "approval_0199e0c2b6d27cc19a5f0b7c5b1f3a52"
 )
 
 var requestIDs = regexp.MustCompile(`req_[0-9a-f]+`)
@@ -69,7 +70,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		},
 		"misspelt step key": {
 			"create_task", step("timeout", 5),
-			`invalid_argument at /pipeline/0/timeout: is not a known key; known are branches, cases, default, expect, id, if, on_error, retry, save_as, steps, timeout_seconds, uses, with. Example: {"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
+			`invalid_argument at /pipeline/0/timeout: is not a known key; known are branches, cases, default, expect, id, if, on_error, on_timeout, retry, save_as, steps, timeout_seconds, uses, with. Example: {"pipeline":[{"id":"weather","uses":"http.request","with":{"url":"https://api.example.com/forecast?city=${params.city}"},"timeout_seconds":10,"expect":"status == 200"}]} (REQ)`,
 		},
 		"unknown kind": {
 			"preview_schedule",
@@ -105,7 +106,7 @@ func TestFailuresCanBeActedOn(t *testing.T) {
 		"absent action": {
 			"list_actions",
 			object{"name": "calender.list"},
-			`not_found at /name: no such action; list_actions without name shows all 8. (REQ)`,
+			`not_found at /name: no such action; list_actions without name shows all 9. (REQ)`,
 		},
 		"misspelt action": {
 			"list_actions",
@@ -248,12 +249,13 @@ func TestOtherNamespaceIsAbsent(t *testing.T) {
 	owner := h.connect(t, h.key)
 	task := owner.newTask(t, manual("Private"))
 	run := owner.newRun(t, task)
+	approval := h.ask(t, h.claim(t))
 	stranger := h.connect(t, h.guest(t, "elsewhere", ordinaut.Scopes()...))
 	for _, d := range h.defined {
-		if !strings.Contains(string(d.example), exampleTask) && !strings.Contains(string(d.example), exampleRun) {
+		if !strings.Contains(string(d.example), exampleTask) && !strings.Contains(string(d.example), exampleRun) && !strings.Contains(string(d.example), exampleApproval) {
 			continue
 		}
-		swap := strings.NewReplacer(exampleTask, task, exampleRun, run)
+		swap := strings.NewReplacer(exampleTask, task, exampleRun, run, exampleApproval, approval)
 		absent := stranger.call(t, d.name, d.example).anonymous()
 		foreign := stranger.call(t, d.name, json.RawMessage(swap.Replace(string(d.example)))).anonymous()
 		if foreign != swap.Replace(absent) || !strings.HasPrefix(foreign, "not_found") {

@@ -13,3 +13,7 @@ ALTER TABLE approval ADD CONSTRAINT approval_decision_check CHECK (decision IN (
 
 -- Serves the list of what is open, newest first, and its count.
 CREATE INDEX approval_open_idx ON approval (namespace_id, id) WHERE decision IS NULL;
+
+-- Who had every scope until now has the one that goes with it.
+UPDATE agent SET scopes = scopes || '{approvals:decide}'
+WHERE scopes @> '{tasks:read,tasks:write,tasks:run,runs:read,runs:cancel,events:publish,servers:read}' AND NOT scopes @> '{approvals:decide}';

@@ -97,6 +97,13 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"save_as", step(`"with":{"url":"https://e.com"},"save_as":"A"`), "/pipeline/0/save_as", "matches ^[a-z]"},
 		{"timeout", step(`"with":{"url":"https://e.com"},"timeout_seconds":-1`), "/pipeline/0/timeout_seconds", "got -1, want more than 0"},
 		{"long timeout", step(`"timeout_seconds":3601`), "/pipeline/0/timeout_seconds", "want at most 3600"},
+		{"long answer", `{"pipeline":[{"id":"a","uses":"approval.request","with":{"message":"?"},"timeout_seconds":604801}]}`, "/pipeline/0/timeout_seconds", "want at most 604800"},
+		{"approval without a message", `{"pipeline":[{"id":"a","uses":"approval.request","with":{"show":1}}]}`, "/pipeline/0/with/message", "is missing"},
+		{"editable nothing", `{"pipeline":[{"id":"a","uses":"approval.request","with":{"message":"?","editable":true}}]}`, "/pipeline/0/with/show", "is missing"},
+		{"editable text", `{"pipeline":[{"id":"a","uses":"approval.request","with":{"message":"?","editable":true,"show":"x"}}]}`, "/pipeline/0/with/show", "want object"},
+		{"asks again", `{"pipeline":[{"id":"a","uses":"approval.request","with":{"message":"?"},"retry":{"max_attempts":2}}]}`, "/pipeline/0/retry", "the first decision stands"},
+		{"on_timeout of another", step(`"on_timeout":"deny"`), "/pipeline/0/on_timeout", "belongs to a step that uses approval.request"},
+		{"odd on_timeout", `{"pipeline":[{"id":"a","uses":"approval.request","with":{"message":"?"},"on_timeout":"wait"}]}`, "/pipeline/0/on_timeout", "deny"},
 		{"retry", step(`"retry":{"max_attempts":21}`), "/pipeline/0/retry/max_attempts", "want at most 20"},
 		{"retry zero", step(`"retry":{}`), "/pipeline/0/retry/max_attempts", "got 0, want at least 1"},
 		{"backoff", step(`"retry":{"max_attempts":2,"backoff":"exponential"}`), "/pipeline/0/retry/backoff", `got "exponential", want "exponential_jitter" or "linear" or "fixed"`},
@@ -106,7 +113,7 @@ func TestCheckFindsFaults(t *testing.T) {
 		{"same id", `{"pipeline":[{"id":"a","uses":"wait.sleep","with":{"seconds":1}},{"id":"a","uses":"wait.sleep"}]}`, "/pipeline/1/id", "another step has this id too"},
 		{"same name", `{"pipeline":[{"id":"a","uses":"wait.sleep"},{"id":"b","uses":"wait.sleep","save_as":"a"}]}`, "/pipeline/1/save_as", `steps.a, as that of step "a" is`},
 		{"unknown action", `{"pipeline":[{"id":"a","uses":"http.requst"}]}`, "/pipeline/0/uses", "did you mean http.request?"},
-		{"far action", `{"pipeline":[{"id":"a","uses":"slack.post"}]}`, "/pipeline/0/uses", "known are calendar.list_events, data.assert"},
+		{"far action", `{"pipeline":[{"id":"a","uses":"slack.post"}]}`, "/pipeline/0/uses", "known are approval.request, calendar.list_events, data.assert"},
 		{"missing key", step(`"with":{}`), "/pipeline/0/with/url", "/url: is missing (An absolute http or https address)"},
 		{"no with", `{"pipeline":[{"id":"a","uses":"http.request"}]}`, "/pipeline/0/with/url", "is missing"},
 		{"unknown key", step(`"with":{"ulr":"https://e.com","url":"https://e.com"}`), "/pipeline/0/with/ulr", "did you mean url?"},
@@ -255,14 +262,19 @@ func TestBuiltInsAreSound(t *testing.T) {
 			case FlowSwitch:
 				step.Cases = []ordinaut.Case{{If: "true", Steps: inner}}
 			}
-			spec := ordinaut.TaskSpec{Pipeline: []ordinaut.Step{{ID: "shop", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}, step}}
+			spec := ordinaut.TaskSpec{
+				Params: map[string]any{"to": "ann"},
+				Pipeline: []ordinaut.Step{
+					{ID: "shop", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}, {ID: "brief", Uses: "wait.sleep", With: map[string]any{"seconds": 0}}, step,
+				},
+			}
 			if err := New(v).Check(spec, lookup, all); err != nil {
 				t.Errorf("%s: %v", a.Name, err)
 			}
 		}
 	}
 	if diff := cmp.Diff([]string{
-		"data.assert", "data.transform", "event.publish", "flow.foreach", "flow.parallel", "flow.switch", "http.request", "wait.sleep",
+		"approval.request", "data.assert", "data.transform", "event.publish", "flow.foreach", "flow.parallel", "flow.switch", "http.request", "wait.sleep",
 	}, names); diff != "" {
 		t.Error(diff)
 	}

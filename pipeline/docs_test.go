@@ -179,7 +179,7 @@ func TestPageIsComplete(t *testing.T) {
 	}
 	inner := []ordinaut.Step{{}}
 	raw, err := json.Marshal(ordinaut.Step{
-		ID: "a", Uses: "a", With: map[string]any{"a": 1}, If: "a", SaveAs: "a", TimeoutSeconds: 1, Retry: &ordinaut.Retry{},
+		ID: "a", Uses: "a", With: map[string]any{"a": 1}, If: "a", SaveAs: "a", TimeoutSeconds: 1, OnTimeout: "a", Retry: &ordinaut.Retry{},
 		OnError: ordinaut.OnError{Policy: "a"}, Expect: "a", Steps: inner, Branches: map[string][]ordinaut.Step{"a": inner},
 		Cases: []ordinaut.Case{{}}, Default: inner,
 	})
