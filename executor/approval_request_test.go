@@ -38,17 +38,27 @@ func TestApproval(t *testing.T) {
 		output, sent       string
 		took               time.Duration
 	}{
-		{"approved", "", "", ordinaut.DecisionApproved, ordinaut.RunSucceeded, "",
-			`{"approved":true,"expired":false,"by":"ann","note":"","input":{"text":"hello"},"edited":false}`, "hello", 0},
-		{"edited", "", `{"text":"hi"}`, ordinaut.DecisionApproved, ordinaut.RunSucceeded, "",
-			`{"approved":true,"expired":false,"by":"ann","note":"","input":{"text":"hi"},"edited":true}`, "hi", 0},
-		{"denied", "", "", ordinaut.DecisionDenied, ordinaut.RunSucceeded, "",
-			`{"approved":false,"expired":false,"by":"ann","note":"","input":{"text":"hello"},"edited":false}`, "", 0},
+		{
+			"approved", "", "", ordinaut.DecisionApproved, ordinaut.RunSucceeded, "",
+			`{"approved":true,"expired":false,"by":"ann","note":"","input":{"text":"hello"},"edited":false}`, "hello", 0,
+		},
+		{
+			"edited", "", `{"text":"hi"}`, ordinaut.DecisionApproved, ordinaut.RunSucceeded, "",
+			`{"approved":true,"expired":false,"by":"ann","note":"","input":{"text":"hi"},"edited":true}`, "hi", 0,
+		},
+		{
+			"denied", "", "", ordinaut.DecisionDenied, ordinaut.RunSucceeded, "",
+			`{"approved":false,"expired":false,"by":"ann","note":"","input":{"text":"hello"},"edited":false}`, "", 0,
+		},
 		{"denied and expected", `"expect": "approved",`, "", ordinaut.DecisionDenied, ordinaut.RunFailed, ordinaut.ReasonExpectationFailed, "", "", 0},
-		{"expired", "", "", "", ordinaut.RunSucceeded, "",
-			`{"approved":false,"expired":true,"by":null,"note":"","input":{"text":"hello"},"edited":false}`, "", 30 * time.Minute},
-		{"expired to approve", `"on_timeout": "approve",`, "", "", ordinaut.RunSucceeded, "",
-			`{"approved":true,"expired":true,"by":null,"note":"","input":{"text":"hello"},"edited":false}`, "hello", 30 * time.Minute},
+		{
+			"expired", "", "", "", ordinaut.RunSucceeded, "",
+			`{"approved":false,"expired":true,"by":null,"note":"","input":{"text":"hello"},"edited":false}`, "", 30 * time.Minute,
+		},
+		{
+			"expired to approve", `"on_timeout": "approve",`, "", "", ordinaut.RunSucceeded, "",
+			`{"approved":true,"expired":true,"by":null,"note":"","input":{"text":"hello"},"edited":false}`, "hello", 30 * time.Minute,
+		},
 		{"expired to fail", `"on_timeout": "fail",`, "", "", ordinaut.RunFailed, ordinaut.ReasonStepTimedOut, "", "", 30 * time.Minute},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -102,7 +112,7 @@ func TestRunsTimeStandsStillForAPerson(t *testing.T) {
 		began := time.Now()
 		id := m.queue(m.task(spec), "")
 		m.asked(t, id, "ok")
-		time.Sleep(10 * time.Hour)
+		<-time.After(10 * time.Hour)
 		m.decide(id, "ok", ordinaut.DecisionApproved, "ann", "")
 		r := m.ended(t, id)
 		if took := time.Since(began).Round(time.Second); r.out.State != ordinaut.RunTimedOut || took != 10*time.Hour+100*time.Second {

@@ -292,7 +292,8 @@ func TestApprovalIsCheckedBeforeItRuns(t *testing.T) {
 	}
 	args := manual("Probing")
 	args["schedule"] = object{"kind": "condition", "condition": object{
-		"every": "1m", "probe": object{"uses": "approval.request", "with": object{"message": "?"}}, "when": "approved"}}
+		"every": "1m", "probe": object{"uses": "approval.request", "with": object{"message": "?"}}, "when": "approved",
+	}}
 	if r := v.call(t, "create_task", args); !r.failed || !strings.Contains(r.text, "asks a person") {
 		t.Errorf("a probe that asks: %s", r.text)
 	}

@@ -137,7 +137,8 @@ func TestEndedRunsCloseWhatTheyAsk(t *testing.T) {
 		}},
 		"failed": {false, func(t *testing.T, a asking) {
 			record(t, a.Store, ordinaut.Record{Lease: a.at.Lease, Outcome: &ordinaut.Outcome{
-				State: ordinaut.RunFailed, Reason: ordinaut.ReasonRunTimedOut, Asked: true, Seq: 9}})
+				State: ordinaut.RunFailed, Reason: ordinaut.ReasonRunTimedOut, Asked: true, Seq: 9,
+			}})
 		}},
 		"canceled at work": {false, func(t *testing.T, a asking) {
 			must(a.CancelRun(t.Context(), storetest.Call(t, a.Store, "cancel_run"), a.run.ID))(t)
