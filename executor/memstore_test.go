@@ -278,8 +278,9 @@ func (m *memStore) until(t *testing.T, id ordinaut.RunID, is func(*memRun) bool)
 	for {
 		m.mu.Lock()
 		r, changed := *m.runs[id], m.changed
+		there := is(&r) // under the lock: the maps in it are the store's
 		m.mu.Unlock()
-		if is(&r) {
+		if there {
 			return r
 		}
 		select {

@@ -3,6 +3,7 @@ package mcp
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -66,9 +67,7 @@ func (o *outbox) all() []string {
 // sendsAfter is a pipeline that asks, and sends what was approved.
 func sendsAfter(o *outbox, more object) []object {
 	ask := object{"id": "ok", "uses": "approval.request", "with": object{"message": "Send lunch?", "show": object{"path": "lunch"}, "editable": true}}
-	for key, value := range more {
-		ask[key] = value
-	}
+	maps.Copy(ask, more)
 	return []object{ask, {"id": "send", "uses": "http.request", "if": "steps.ok.approved", "with": object{"url": o.url + "/${steps.ok.input.path}"}}}
 }
 
