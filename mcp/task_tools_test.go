@@ -61,7 +61,7 @@ func TestCreateTaskWarns(t *testing.T) {
 		"timezone was left out, so the schedule is read in UTC": {"kind": "cron", "expr": "0 9 * * *"},
 		"the schedule is due every 2s: is that meant?":          {"kind": "interval", "expr": "2s"},
 		"the schedule ends soon: times left: 1": {
-			"kind": "interval", "expr": "1h", "starts_at": stamp(time.Now().Add(time.Hour)), "ends_at": stamp(time.Now().Add(2 * time.Hour)),
+			"kind": "interval", "expr": "1h", "starts_at": stamp(time.Now().Add(time.Hour)), "ends_at": stamp(time.Now().Add(90 * time.Minute)),
 		},
 	} {
 		args := manual("Odd")
