@@ -228,3 +228,24 @@ func TestCanceledRunClosesWhatItAsks(t *testing.T) {
 		}
 	})
 }
+
+// A decision does not cut short the back-off of another step in the flow.
+func TestDecisionLeavesABackOffAlone(t *testing.T) {
+	var calls []time.Time
+	law(t, tools{"s.flaky": func(context.Context, downstream.Call) (json.RawMessage, error) {
+		if calls = append(calls, time.Now()); len(calls) == 1 {
+			return nil, failf(ordinaut.ReasonActionFailed, "not now")
+		}
+		return json.RawMessage(`{}`), nil
+	}}, func(t *testing.T, m *memStore) {
+		id := m.queue(m.task(specOf(t, `{"pipeline": [{"id": "both", "uses": "flow.parallel", "branches": {
+			"a": [{"id": "ok", "uses": "approval.request", "with": {"message": "Go on?"}}],
+			"b": [{"id": "flaky", "uses": "s.flaky", "retry": {"max_attempts": 2, "backoff": "fixed", "initial_seconds": 200}}]}}]}`)), "")
+		m.asked(t, id, "flaky")
+		m.decide(id, "ok", ordinaut.DecisionApproved, "ann", "")
+		r := m.ended(t, id)
+		if r.out.State != ordinaut.RunSucceeded || len(calls) != 2 || calls[1].Sub(calls[0]) < 200*time.Second || r.steps["flaky"].Tries != 2 {
+			t.Errorf("ended %+v, called at %v, %d tries", r.out, calls, r.steps["flaky"].Tries)
+		}
+	})
+}

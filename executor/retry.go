@@ -60,6 +60,14 @@ func (x *frame) retry(st *step, v verdict, f *failure, now time.Time, delay time
 	return v
 }
 
+// waitOn lets a step that backs off do so until its time has come: something else in its flow has woken the run.
+func (x *frame) waitOn(st *step, before ordinaut.StepResult, now time.Time) verdict {
+	return verdict{result: before, end: &ending{outcome: ordinaut.Outcome{
+		State: ordinaut.RunWaiting, Reason: before.Reason, Error: x.sentence(st, &failure{msg: before.Error}),
+		Delay: min(before.WakesAt.Sub(now), max(x.left(), 0)),
+	}}}
+}
+
 func failed(r ordinaut.StepResult, a *attempt, f *failure) ordinaut.StepResult {
 	now := a.now()
 	r.State, r.Reason, r.Error, r.FinishedAt, r.WakesAt = ordinaut.StepFailed, f.reason, clip(f.msg), &now, nil

@@ -64,6 +64,9 @@ func (x *frame) try(st *step) verdict {
 		if before.Reason == ordinaut.ReasonAwaitingApproval {
 			return x.answered(st, v, &before, now)
 		}
+		if before.Reason != "" && before.WakesAt != nil && before.WakesAt.After(now) {
+			return x.waitOn(st, before, now)
+		}
 	} else if run, f := x.condition(st); f != nil {
 		return x.fail(st, v, f)
 	} else if !run {

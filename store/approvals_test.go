@@ -144,6 +144,10 @@ func TestEndedRunsCloseWhatTheyAsk(t *testing.T) {
 			must(a.CancelRun(t.Context(), storetest.Call(t, a.Store, "cancel_run"), a.run.ID))(t)
 			record(t, a.Store, ordinaut.Record{Lease: a.at.Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Asked: true, Seq: 9}})
 		}},
+		"worker crashed": {false, func(t *testing.T, a asking) {
+			must(a.pool.Exec(t.Context(), `UPDATE lease SET until = clock_timestamp() - interval '1 second', crashes = 2`))(t)
+			must(a.RescueRuns(t.Context(), 10))(t)
+		}},
 		"step failed": {false, func(t *testing.T, a asking) {
 			result := asks(&a.at, "ok")
 			result.State, result.Reason, result.Approval, result.WakesAt = ordinaut.StepFailed, ordinaut.ReasonCanceled, nil, nil
