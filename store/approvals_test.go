@@ -76,19 +76,51 @@ func (a asking) topics(t *testing.T) []string {
 	return must(pgx.CollectRows(rows, pgx.RowTo[string]))(t)
 }
 
+// lock runs a statement in a transaction of its own, which release ends.
+func (a asking) lock(t *testing.T, sql string) (release func()) {
+	t.Helper()
+	tx := must(a.pool.Begin(t.Context()))(t)
+	must(tx.Exec(t.Context(), sql))(t)
+	return func() {
+		if err := tx.Commit(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// awaitBlocked waits until so many connections wait for a lock.
+func (a asking) awaitBlocked(t *testing.T, n int) {
+	t.Helper()
+	const waiting = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+	deadline := time.After(30 * time.Second)
+	for blocked := 0; blocked < n; {
+		if err := a.pool.QueryRow(t.Context(), waiting).Scan(&blocked); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%d connections wait for a lock, want %d", blocked, n)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
 // Of many who decide at once exactly one does, the run is queued at once, and all others are told who it was.
 func TestFirstDecisionStands(t *testing.T) {
 	t.Parallel()
 	a := newAsking(t, true)
+	release := a.lock(t, `SELECT FROM wait FOR UPDATE`)
 	var all sync.WaitGroup
 	errs := make([]error, 8)
 	for i := range errs {
+		call := storetest.Call(t, a.Store, "decide_approval")
 		all.Go(func() {
-			call := storetest.Call(t, a.Store, "decide_approval")
 			decision := []ordinaut.ApprovalDecision{ordinaut.DecisionApproved, ordinaut.DecisionDenied}[i%2]
 			_, errs[i] = a.DecideApproval(t.Context(), call, a.id, store.Ruling{Decision: decision})
 		})
 	}
+	a.awaitBlocked(t, len(errs)) // all have seen it open
+	release()
 	all.Wait()
 	decided := a.approval(t)
 	won := 0
@@ -117,6 +149,33 @@ func TestDecisionIsNotLostOnARunAtWork(t *testing.T) {
 	call := storetest.Call(t, a.Store, "decide_approval")
 	must(a.DecideApproval(t.Context(), call, a.id, store.Ruling{Decision: ordinaut.DecisionApproved}))(t)
 	record(t, a.Store, ordinaut.Record{Lease: a.at.Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Asked: true, Seq: 9}})
+	if n, _, err := a.WakeRuns(t.Context(), 10); err != nil || n != 1 {
+		t.Errorf("woke %d, %v; want the run", n, err)
+	}
+}
+
+// A run that is put to wait while somebody decides waits for the decision, and is woken by it.
+func TestDecisionMeetsAParkingRun(t *testing.T) {
+	t.Parallel()
+	a := newAsking(t, false)
+	release := a.lock(t, `SELECT FROM approval FOR UPDATE`)
+	call := storetest.Call(t, a.Store, "decide_approval")
+	var all sync.WaitGroup
+	all.Go(func() {
+		if _, err := a.DecideApproval(t.Context(), call, a.id, store.Ruling{Decision: ordinaut.DecisionApproved}); err != nil {
+			t.Error(err)
+		}
+	})
+	a.awaitBlocked(t, 1)
+	all.Go(func() {
+		outcome := ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Asked: true, Seq: 9}
+		if lost, err := a.Record(t.Context(), []ordinaut.Record{{Lease: a.at.Lease, Outcome: &outcome}}); err != nil || len(lost) > 0 {
+			t.Errorf("parked: lost %v, %v", lost, err)
+		}
+	})
+	a.awaitBlocked(t, 2)
+	release()
+	all.Wait()
 	if n, _, err := a.WakeRuns(t.Context(), 10); err != nil || n != 1 {
 		t.Errorf("woke %d, %v; want the run", n, err)
 	}
