@@ -190,7 +190,8 @@ func TestCancelRunning(t *testing.T) {
 	kept := storetest.Run(t, s, other)
 	onlyReady(t, s, kept.ID)
 	asleep := storetest.Run(t, s, task)
-	record(t, s, ordinaut.Record{Lease: claimOne(t, s).Lease, Outcome: &ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Seq: 3}})
+	sleeper := claimOne(t, s)
+	record(t, s, ordinaut.Record{Lease: sleeper.Lease, Steps: []ordinaut.StepResult{asks(&sleeper, "ok")}, Outcome: &ordinaut.Outcome{State: ordinaut.RunWaiting, Delay: time.Hour, Seq: 3}})
 	var held []ordinaut.Attempt
 	for range 4 {
 		storetest.Run(t, s, task)
@@ -221,6 +222,9 @@ func TestCancelRunning(t *testing.T) {
 		}
 	}
 	ends(asleep.ID, ordinaut.ReasonSuperseded)
+	if all := must(s.RunApprovals(t.Context(), task.NamespaceID, asleep.ID))(t); len(all) != 1 || all[0].Decision != ordinaut.DecisionClosed {
+		t.Errorf("what the superseded run asked is %+v", all)
+	}
 	ends(queued.ID, ordinaut.ReasonSuperseded)
 	if n := len(claimAll(t, s, 10)); n != 0 {
 		t.Fatalf("%d runs are ready while others are still being canceled", n)
