@@ -9,7 +9,7 @@ To schedule something:
 2. preview_schedule with phrase ("every weekday at 8:30") and the person's timezone (the default is UTC) says in words and times what it means, or asks; with schedule, any other kind.
 3. create_task with that preview_id makes exactly what was shown; run_now with wait_seconds 15 tries it at once and answers with each step's result.
 
-To look after it: list_tasks, list_runs and get_run (detail full shows inputs and outputs); explain_task says why a task did or did not run, and what puts it right; update_task changes only the keys you give; pause_task (with until) and resume_task; snooze_task puts off the next time; set_calendar keeps holidays that schedules observe; backfill_task makes up for past ones; cancel_run; retry_run goes on with a run that failed; get_status says whether Ordinaut itself is well.
+To look after it: list_tasks, list_runs and get_run (detail full shows inputs and outputs); explain_task says why a task did or did not run, and what puts it right; update_task changes only the keys you give; pause_task (with until) and resume_task; snooze_task puts off the next time; set_calendar keeps holidays that schedules observe; backfill_task makes up for past ones; cancel_run; retry_run goes on with a run that failed; list_approvals shows what runs ask a person (approval.request), and decide_approval tells them the answer; get_status says whether Ordinaut itself is well.
 
 A pipeline, for example:
 [{"id": "weather", "uses": "http.request", "with": {"url": "https://api.example.com/forecast", "query": {"city": "${params.city}"}}},
