@@ -26,6 +26,14 @@ func (f cronField) specialDay(item string, v *fieldValue) (string, error) {
 		v.lastDay = true
 		return "L", nil
 	}
+	if item == "LW" {
+		return "", f.invalid(item, "the last workday of a month is no day of cron; use kind rrule with FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1")
+	}
+	if back, counted := strings.CutPrefix(item, "L-"); counted {
+		if n, ok := digits(back); ok && n <= 30 {
+			return "", f.invalid(item, "days before the last are none of cron; use kind rrule with FREQ=MONTHLY;BYMONTHDAY=-%d", n+1)
+		}
+	}
 	day, found := strings.CutSuffix(item, "W")
 	if !found {
 		return "", nil

@@ -76,6 +76,8 @@ func TestParseRefuses(t *testing.T) {
 		"no kind":              {ordinaut.Schedule{Expr: "* * * * *"}, "/schedule/kind", "allowed are"},
 		"a step too long":      {ordinaut.Schedule{Kind: "cron", Expr: "*/90 * * * *"}, "/schedule/expr", "interval"},
 		"hour 24":              {ordinaut.Schedule{Kind: "cron", Expr: "0 24 * * *"}, "/schedule/expr", "hour field"},
+		"last workday":         {ordinaut.Schedule{Kind: "cron", Expr: "0 9 LW * *"}, "/schedule/expr", "BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1"},
+		"days before the last": {ordinaut.Schedule{Kind: "cron", Expr: "0 9 L-2 * *"}, "/schedule/expr", "BYMONTHDAY=-3"},
 		"a long expression":    {ordinaut.Schedule{Kind: "cron", Expr: strings.Repeat("1,", 1000) + "1 * * * *"}, "/schedule/expr", "at most 200"},
 		"never":                {ordinaut.Schedule{Kind: "cron", Expr: "0 0 30 2 *"}, "/schedule/expr", "never due"},
 		"ends before it is":    {ordinaut.Schedule{Kind: "cron", Expr: "0 0 1 1 *", EndsAt: &soon}, "/schedule/ends_at", "before it is due"},
