@@ -64,6 +64,19 @@ func (o *outbox) all() []string {
 	return slices.Clone(o.sent)
 }
 
+// await waits until something was sent.
+func (o *outbox) await(t *testing.T, what string) {
+	t.Helper()
+	deadline := time.After(testLimit)
+	for !slices.Contains(o.all(), what) {
+		select {
+		case <-deadline:
+			t.Fatalf("%s was not sent, only %v", what, o.all())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
 // sendsAfter is a pipeline that asks, and sends what was approved.
 func sendsAfter(o *outbox, more object) []object {
 	ask := object{"id": "ok", "uses": "approval.request", "with": object{"message": "Send lunch?", "show": object{"path": "lunch"}, "editable": true}}
@@ -217,6 +230,9 @@ func TestItemsAreDecidedInAnyOrder(t *testing.T) {
 		id := ids["Write to "+step.item+"?"]
 		v.must(t, "decide_approval", object{"approval_id": id, "decision": step.decision})
 		v.open(t, 2-i)
+		if step.decision == "approve" {
+			o.await(t, step.item)
+		}
 	}
 	v.ended(t, run)
 	if sent := o.all(); !slices.Equal(sent, []string{"cyd", "bob"}) {
