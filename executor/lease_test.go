@@ -108,8 +108,9 @@ func TestDatabaseAwayLosesNothing(t *testing.T) {
 				}}
 				stop := start(t, quietConfig(m, pool))
 				defer stop()
-				id := m.queue(m.task(steps(uses("a", "s.once"), uses("b", "wait.sleep"))), "")
-				m.set(func() { m.specs[m.runs[id].att.TaskID].Pipeline[1].With = map[string]any{"seconds": 0.0} })
+				nap := uses("b", "wait.sleep")
+				nap.With = map[string]any{"seconds": 0.0}
+				id := m.queue(m.task(steps(uses("a", "s.once"), nap)), "")
 				r := m.ended(t, id)
 				if r.out.State != ordinaut.RunSucceeded || calls.Load() != 1 || r.att.Epoch != 1 {
 					t.Errorf("ended %s after %d calls in %d attempts, want succeeded after one", r.out.State, calls.Load(), r.att.Epoch)
