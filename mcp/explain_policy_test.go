@@ -212,7 +212,7 @@ func explainedPolicies() []explained {
 			cause: func(t *testing.T, h *house, v *visitor) object {
 				task := dueWith(t, h, v, blackout(-40*minute, 20*minute, "defer"))
 				h.tick(t)
-				v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "cron", "expr": "0 15 * * *"}})
+				v.must(t, "update_task", object{"task_id": task, "schedule": halfADayOff()})
 				return about(task)
 			},
 			sentence: `It was due at AT but did not run, because before it started the schedule was changed by operator at AT\.`,
@@ -222,7 +222,7 @@ func explainedPolicies() []explained {
 			name: "schedule_changed, no scheduler was there", verdict: ordinaut.ReasonScheduleChanged.Verdict(), fix: "run_now",
 			cause: func(t *testing.T, h *house, v *visitor) object {
 				task := overdue(t, h, v, nil)
-				v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "cron", "expr": "0 15 * * *"}})
+				v.must(t, "update_task", object{"task_id": task, "schedule": halfADayOff()})
 				return about(task)
 			},
 			sentence: `It was due 4 times from SHORT to AT but did not run, because before it started the schedule was changed by operator at AT\.`,

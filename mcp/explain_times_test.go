@@ -1,6 +1,7 @@
 package mcp
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,6 +14,11 @@ func overdue(t *testing.T, h *house, v *visitor, more object) string {
 	task := v.newTask(t, hourly("Hourly", more))
 	h.ago(t, task, 4*time.Hour+30*time.Minute)
 	return task
+}
+
+// halfADayOff is a schedule that has no time near now.
+func halfADayOff() object {
+	return object{"kind": "cron", "expr": fmt.Sprintf("0 %d * * *", time.Now().UTC().Add(12*time.Hour).Hour())}
 }
 
 // due makes a task that is due once, and ticks.
@@ -242,7 +248,7 @@ func explainedTimes() []explained {
 			name: "unrecorded", verdict: ordinaut.VerdictUnrecorded, fix: "run_now",
 			cause: func(t *testing.T, h *house, v *visitor) object {
 				task := overdue(t, h, v, nil)
-				v.must(t, "update_task", object{"task_id": task, "schedule": object{"kind": "cron", "expr": "0 15 * * *"}})
+				v.must(t, "update_task", object{"task_id": task, "schedule": halfADayOff()})
 				h.exec(t, `DELETE FROM occurrence`)
 				return about(task)
 			},
