@@ -3,8 +3,6 @@ package mcp
 import (
 	"encoding/json"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"slices"
 	"strings"
@@ -17,66 +15,6 @@ import (
 	"github.com/ordinaut/ordinaut/scheduler"
 	"github.com/ordinaut/ordinaut/store/storetest"
 )
-
-// mill answers each request with what its query says, and fails those whose path is broken.
-type mill struct {
-	url string
-
-	mu     sync.Mutex // guards what follows
-	broken map[string]bool
-	asked  []*http.Request
-}
-
-func newMill(t *testing.T, broken ...string) *mill {
-	t.Helper()
-	m := &mill{}
-	m.mend(broken...)
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.asked = append(m.asked, r)
-		if m.broken[r.URL.Path] {
-			w.WriteHeader(http.StatusTeapot)
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.Write([]byte(compact(map[string]any{"said": r.URL.Query().Get("say")}))) //nolint:errcheck // the client checks
-	}))
-	t.Cleanup(srv.Close)
-	m.url = srv.URL
-	return m
-}
-
-// mend lets all paths work but some, and forgets what was asked.
-func (m *mill) mend(but ...string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.broken, m.asked = map[string]bool{}, nil
-	for _, path := range but {
-		m.broken[path] = true
-	}
-}
-
-// paths returns what was asked, in order, with what was to be said: /c?hello.
-func (m *mill) paths() []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	paths := make([]string, len(m.asked))
-	for i, r := range m.asked {
-		paths[i] = r.URL.Path + "?" + r.URL.Query().Get("say")
-	}
-	return paths
-}
-
-// step is one that asks the mill at its own id.
-func (m *mill) step(id, say string) object {
-	return object{"id": id, "uses": "http.request", "with": object{"method": "POST", "url": m.url + "/" + id, "query": object{"say": say}}}
-}
-
-// three is a pipeline in which each step says what the one before has said.
-func (m *mill) three() []object {
-	return []object{m.step("a", "${params.word}"), m.step("b", "${steps.a.body.said}"), m.step("c", "${steps.a.body.said}-${steps.b.body.said}")}
-}
 
 // failing makes a task of the steps, runs it and returns it with its run, which has failed.
 func (v *visitor) failing(t *testing.T, more object) (task, run string) {
