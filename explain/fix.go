@@ -111,17 +111,10 @@ func (j *judge) extend() *Fix {
 
 func recreate(j *judge, _ finding) *Fix {
 	spec := j.Task.Spec
-	f := &Fix{Tool: "create_task", Arguments: map[string]any{"title": spec.Title, "pipeline": spec.Pipeline}, Why: "makes it anew as it was"}
-	if spec.Description != "" {
-		f.Arguments["description"] = spec.Description
-	}
-	if len(spec.Params) > 0 {
-		f.Arguments["params"] = spec.Params
-	}
-	if spec.Retry != nil {
-		f.Arguments["retry"] = spec.Retry
-	}
-	f.Arguments["priority"], f.Arguments["timeout_seconds"] = spec.Priority, spec.TimeoutSeconds
+	f := &Fix{Tool: "create_task", Why: "makes it anew as it was"}
+	copyJSON(&f.Arguments, spec) // its keys are those of the tool
+	delete(f.Arguments, "schedule")
+	f.Arguments["pause_after_failures"] = spec.PauseAfterFailures // left out, it would be the default
 	if spec.Schedule.Kind == ordinaut.ScheduleOnce {
 		spec.Schedule.Expr = "in 1m" // its instant may have passed
 	}
@@ -282,18 +275,23 @@ func moreStepTime(j *judge, f finding) *Fix {
 	if i := strings.LastIndex(failed, "]."); i >= 0 {
 		failed = failed[i+2:] // of a step within flow.foreach
 	}
-	var steps []ordinaut.Step
-	copyJSON(&steps, j.Task.Spec.Pipeline)
-	for _, s := range ordinaut.AllSteps(steps) {
-		if (failed == "" || s.ID == failed) && !s.Flow() {
+	arguments := map[string]any{"if_version": j.Task.Version}
+	for _, b := range j.Task.Spec.Blocks() { // each is a key of the tool
+		var steps []ordinaut.Step
+		copyJSON(&steps, b.Steps)
+		for _, s := range ordinaut.AllSteps(steps) {
+			if s.Flow() || failed != "" && s.ID != failed {
+				continue
+			}
 			usual, most := float64(stepTimeout), float64(maxStepTimeout)
 			if s.Uses == ordinaut.ApprovalRequest {
 				usual, most = answerTime, maxAnswerTime
 			}
 			s.TimeoutSeconds = min(2*cmp.Or(s.TimeoutSeconds, usual), most)
+			arguments[b.Kind] = steps
 		}
 	}
-	return j.call("update_task", "gives the step twice the time", map[string]any{"if_version": j.Task.Version, "pipeline": steps})
+	return j.call("update_task", "gives the step twice the time", arguments)
 }
 
 // copyJSON makes to a deep copy of from, which came out of JSON.

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -268,9 +269,27 @@ func explainedTimes() []explained {
 		{
 			name: "deleted", verdict: ordinaut.VerdictDeleted, fix: "create_task",
 			cause: func(t *testing.T, _ *house, v *visitor) object {
-				task := v.newTask(t, hourly("Hourly", nil))
+				args := hourly("Hourly", nil)
+				maps.Copy(args, object{
+					"pause_after_failures": 0, "assert": []string{"true"}, "output": "run.id",
+					"on_failure": []object{{"id": "tell", "uses": "event.publish", "with": object{"topic": "hourly.failed"}}},
+					"finally":    []object{{"id": "note", "uses": "event.publish", "with": object{"topic": "hourly.over"}}},
+				})
+				task := v.newTask(t, args)
 				v.must(t, "delete_task", object{"task_id": task})
 				return about(task)
+			},
+			fixed: func(t *testing.T, _ *house, v *visitor, _ string) {
+				made := v.must(t, "list_tasks", nil).at(t, "tasks").([]any)[0].(object)["id"]
+				r := v.must(t, "get_task", object{"task_id": made, "detail": "full"})
+				for _, key := range []string{"assert", "output", "on_failure", "finally"} {
+					if r.content[key] == nil {
+						t.Errorf("what was made anew has no %s: %s", key, r.raw)
+					}
+				}
+				if n := r.content["task"].(object)["pause_after_failures"]; n != nil && n != 0.0 {
+					t.Errorf("what was made anew is paused after %v failures, it was never", n)
+				}
 			},
 			sentence: `It did not run, because the task was deleted by operator at AT\.`,
 			evidence: []string{"create_task", "delete_task by operator"},
